@@ -1,0 +1,1 @@
+"""What a Hybrid agent is, and the places where it can live."""

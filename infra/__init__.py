@@ -1,0 +1,1 @@
+"""Cloud nouns as components, ignorant of Dagster: network, storage, registry, secrets, policies."""
