@@ -60,6 +60,11 @@ class Workspace:
     def virtualenv(self) -> Path:
         return self.root / ".venv"
 
+    @property
+    def python(self) -> Path:
+        """The project's interpreter, by one name: its path is part of what supervised processes are compared by."""
+        return self.virtualenv / "bin" / "python"
+
     def stack_file(self, stack: str) -> Path:
         return self.stack_files / f"Pulumi.{checked_stack_name(stack)}.yaml"
 

@@ -1,0 +1,55 @@
+"""``hybrid``: the commands by name, and the one place where an error becomes words and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from hybrid.cli import doctor, emulator, logs, runs, shell, stack, status, tools
+from hybrid.errors import HybridError
+
+app = typer.Typer(
+    name="hybrid",
+    help="Stand up Dagster+ Hybrid: agents, code locations, storage and registries.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from hybrid import __version__
+
+        sys.stdout.write(f"hybrid {__version__}\n")
+        raise typer.Exit
+
+
+for module in (stack, status, logs, runs, shell, doctor):
+    module.register(app)
+app.add_typer(tools.app, name="tools")
+app.add_typer(emulator.app, name="emulator")
+
+
+def run() -> None:
+    """The console script. Ends with 0, an error's own code (docs/cli.md), or 130 after Ctrl-C."""
+    try:
+        app(standalone_mode=True)
+    except HybridError as error:
+        from hybrid.cli.console import show_error
+
+        show_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

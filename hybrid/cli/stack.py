@@ -1,0 +1,121 @@
+"""``hybrid up``, ``preview``, ``refresh`` and ``down``: a stack by the engine, with words for people."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hybrid.errors import UsageError
+from hybrid.workspace import Workspace
+
+if TYPE_CHECKING:
+    from hybrid.engine.engine import Command, Outcome
+
+StackName = Annotated[str, typer.Argument(help="The stack: a file stacks/Pulumi.STACK.yaml.", metavar="STACK")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before an organization's stack is changed.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(up)
+    app.command()(preview)
+    app.command()(refresh)
+    app.command()(down)
+
+
+def up(stack: StackName = "local", yes: Yes = False, as_json: Json = False) -> None:
+    """Stand the stack up, or bring it to what its file says; ends when the agent is RUNNING and all is loaded.
+
+    Examples: [bold]hybrid up[/]  ·  [bold]hybrid up prod --yes[/]
+    """
+    from hybrid.cli.console import note
+    from hybrid.cli.status import print_standing
+
+    _agreed(stack, yes, "up")
+    outcome = _run(stack, "up")
+    note("Nothing had to change." if not _changed(outcome) else f"Done: {_counts(outcome)}.")
+    print_standing(stack, as_json=as_json)
+
+
+def preview(stack: StackName = "local", as_json: Json = False) -> None:
+    """Show what `up` would do. Changes nothing: no file, no process, nothing in Dagster+.
+
+    Example: [bold]hybrid preview local[/]
+    """
+    from hybrid.cli.console import answer_json, note
+
+    outcome = _run(stack, "preview")
+    if as_json:
+        answer_json({"stack": stack, "changes": outcome.changes})
+    else:
+        note("Nothing would change." if not _changed(outcome) else f"Would do: {_counts(outcome)}.")
+
+
+def refresh(stack: StackName = "local", as_json: Json = False) -> None:
+    """Look at what really stands and take it into the state: processes that died, locations changed by others.
+
+    Example: [bold]hybrid refresh local && hybrid preview local[/]
+    """
+    from hybrid.cli.console import answer_json, note
+
+    outcome = _run(stack, "refresh")
+    if as_json:
+        answer_json({"stack": stack, "changes": outcome.changes})
+    else:
+        note("All is as the state says." if not _changed(outcome) else f"Differed: {_counts(outcome)}.")
+
+
+def down(stack: StackName = "local", yes: Yes = False) -> None:
+    """Take the stack away: locations, agent, token, processes, files. Code and stored asset values stay.
+
+    Examples: [bold]hybrid down[/]  ·  [bold]hybrid down staging --yes[/]
+    """
+    from hybrid.cli.console import note
+    from hybrid.engine.stack import identity
+
+    workspace = Workspace.of_this_checkout()
+    if not workspace.stack_file(stack).exists() and stack == "local":
+        note("There is no local stack; nothing to take away.")
+        return
+    identity(workspace, stack)
+    _agreed(stack, yes, "down")
+    outcome = _run(stack, "destroy")
+    note("Nothing was standing." if not _changed(outcome) else f"Taken away: {_counts(outcome)}.")
+
+
+def _run(stack: str, command: Command) -> Outcome:
+    from hybrid.cli.console import note, notes
+    from hybrid.cli.progress import UpdateProgress
+    from hybrid.engine.engine import Engine
+    from hybrid.toolchain import ensure_pulumi
+
+    workspace = Workspace.of_this_checkout()
+    engine = Engine(workspace, stack, ensure_pulumi(note), dict(os.environ), note)
+    with UpdateProgress(notes, preview=command == "preview") as progress:
+        return engine.run(command, progress)
+
+
+def _agreed(stack: str, yes: bool, command: str) -> None:
+    """The embedded stack is this machine's own; what serves an organization is changed only when somebody agrees."""
+    from hybrid.engine.stack import identity
+
+    workspace = Workspace.of_this_checkout()
+    if yes or not workspace.stack_file(stack).exists() or identity(workspace, stack).settings.embedded:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"`hybrid {command} {stack}` would change an organization's stack and nobody is there to ask.",
+            next_step=f"look at `hybrid preview {stack}`, then run `hybrid {command} {stack} --yes`.",
+        )
+    typer.confirm(f"{command} the stack '{stack}'?", abort=True)
+
+
+def _changed(outcome: Outcome) -> bool:
+    return any(count for operation, count in outcome.changes.items() if operation not in {"same", "read", "refresh"})
+
+
+def _counts(outcome: Outcome) -> str:
+    return ", ".join(f"{count} to {name}" for name, count in outcome.changes.items() if name != "same" and count)

@@ -1,0 +1,111 @@
+"""Where Pulumi keeps state and with what secrets: the environment that every call of the CLI gets.
+
+What the person has set wins: ``PULUMI_BACKEND_URL``, ``PULUMI_CONFIG_PASSPHRASE``, ``PULUMI_CONFIG_PASSPHRASE_FILE``.
+Without them state is a folder of this checkout and its secrets are encrypted with a passphrase made on first use.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from hybrid.errors import SettingsError
+from hybrid.toolchain import Pulumi
+from hybrid.workspace import Workspace
+
+PROJECT: Final = "hybrid"
+EXAMPLE: Final = "local.example.yaml"
+LOCAL_STACK: Final = "local"
+
+_OWN_SECRETS: Final = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+
+
+def variables(workspace: Workspace, pulumi: Pulumi, given: Mapping[str, str]) -> dict[str, str]:
+    """What a shell or a subprocess must have beyond ``given`` so that ``pulumi`` works in this checkout."""
+    additions = {
+        "PATH": os.pathsep.join([str(workspace.virtualenv / "bin"), str(pulumi.bin_folder), given.get("PATH", "")]),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    if "PULUMI_BACKEND_URL" not in given:
+        additions["PULUMI_BACKEND_URL"] = workspace.state.as_uri()
+    if not any(name in given for name in _OWN_SECRETS):
+        additions["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(workspace.passphrase)
+    if pulumi.origin == "build":
+        # Pulumi's servers were out of reach when it was built: looking plugins up there costs seconds and finds nothing
+        additions["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+    return additions
+
+
+def environment(workspace: Workspace, pulumi: Pulumi, given: Mapping[str, str]) -> dict[str, str]:
+    """``given`` with ``variables``, and without what must not reach agents and servers."""
+    merged = {**given, **variables(workspace, pulumi, given)}
+    merged.pop("PYTHONDONTWRITEBYTECODE", None)
+    return merged
+
+
+def prepare(workspace: Workspace, stack: str, given: Mapping[str, str]) -> None:
+    """Make what the first use of a stack needs: the state's folder, the passphrase, the local stack's file.
+
+    Raises ``SettingsError`` when the folder cannot be written or the stack has no file.
+    """
+    try:
+        workspace.private.mkdir(mode=0o700, exist_ok=True)
+        if "PULUMI_BACKEND_URL" not in given:
+            workspace.state.mkdir(exist_ok=True)
+        made = not any(name in given for name in _OWN_SECRETS) and _make_passphrase(workspace.passphrase)
+        file = workspace.stack_file(stack)
+        if stack == LOCAL_STACK and not file.exists():
+            _write_atomically(file, (workspace.stack_files / EXAMPLE).read_text(encoding="utf-8"))
+        elif made and file.exists():
+            _forget_salt(file)
+    except OSError as error:
+        raise SettingsError(
+            f"{error.filename or workspace.private} cannot be written.",
+            why=error.strerror or str(error),
+            next_step="free disk space or mend the folder's permissions, then run the command again.",
+        ) from None
+    if not file.exists():
+        raise SettingsError(
+            f"There is no stack '{stack}'.",
+            why=f"stacks/{file.name} does not exist.",
+            next_step="`hybrid up local` makes the local one; for others write that file (docs/settings.md).",
+        )
+
+
+def state_file(workspace: Workspace, stack: str, given: Mapping[str, str]) -> Path | None:
+    """The file that holds a stack's state, or None when another backend holds it."""
+    if given.get("PULUMI_BACKEND_URL", workspace.state.as_uri()) != workspace.state.as_uri():
+        return None
+    return workspace.state / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+
+
+def locks_folder(workspace: Workspace, stack: str) -> Path:
+    """Where the file backend keeps its locks (pulumi pkg/backend/diy/lock.go)."""
+    return workspace.state / ".pulumi" / "locks" / "organization" / PROJECT / stack
+
+
+def _make_passphrase(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(32))
+    return True
+
+
+def _forget_salt(file: Path) -> None:
+    """A salt belongs to the passphrase it was made with; with a new passphrase Pulumi must make a new one."""
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("encryptionsalt:")]
+    if kept != lines:
+        _write_atomically(file, "".join(kept))
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,206 @@
+"""Updates of a stack: one call a command, events to a listener, the outcome as a value or an error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from hybrid.engine import backend, events, program
+from hybrid.engine.lock import UpdateLock, dead_engine_locks
+from hybrid.errors import EngineError, StackBusyError
+from hybrid.redaction import redact
+from hybrid.toolchain import Pulumi
+from hybrid.workspace import Workspace
+
+Command = Literal["up", "preview", "refresh", "destroy"]
+Listener = Callable[[events.Event], None]
+
+_RUNS_PROGRAM: dict[Command, bool] = {"up": True, "preview": True, "refresh": False, "destroy": False}
+
+
+@dataclass
+class Outcome:
+    """How an update ended."""
+
+    changes: dict[str, int] = field(default_factory=dict)
+    errors: list[events.Message] = field(default_factory=list)
+    failed_steps: list[events.StepEnded] = field(default_factory=list)
+
+    def take(self, event: events.Event) -> None:
+        match event:
+            case events.Summary(changes=changes):
+                self.changes = changes
+            case events.Message(severity="error", ephemeral=False):
+                self.errors.append(event)
+            case events.StepEnded(failed=True):
+                self.failed_steps.append(event)
+            case _:
+                pass
+
+
+class Engine:
+    """One stack's engine. ``given`` is the person's environment; ``report`` takes one-line notices."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        stack: str,
+        pulumi: Pulumi,
+        given: Mapping[str, str],
+        report: Callable[[str], None],
+    ) -> None:
+        self._workspace = workspace
+        self._stack = stack
+        self._pulumi = pulumi
+        self._given = given
+        self._report = report
+        # the event log is among the CLI's debugging flags (pkg/cmd/pulumi/operations/up.go)
+        self._environment = {**backend.environment(workspace, pulumi, given), "PULUMI_DEBUG_COMMANDS": "true"}
+        self._interrupts = 0
+
+    def run(self, command: Command, listener: Listener) -> Outcome:
+        """Run ``command`` to its end.
+
+        Raises ``StackBusyError`` when somebody else updates the stack, ``EngineError`` when the engine ended with
+        errors. A preview takes no lock of ours: it changes nothing.
+        """
+        writes = command != "preview"
+        backend.prepare(self._workspace, self._stack, self._given)
+        lock = UpdateLock(self._workspace.of_stack(self._stack).root, self._stack)
+        with lock if writes else nullcontext():
+            if writes:
+                lock.end_orphan(self._report)
+                self._clear_dead_locks()
+            self._ensure_stack()
+            outcome, code, words = self._update(command, listener, lock if writes else None)
+        if code != 0 or outcome.errors:
+            raise self._error(command, outcome, code, words)
+        return outcome
+
+    def prepare(self) -> None:
+        """Make what must be there before any command: the state, the passphrase, the stack in the backend."""
+        backend.prepare(self._workspace, self._stack, self._given)
+        self._ensure_stack()
+
+    def _update(self, command: Command, listener: Listener, lock: UpdateLock | None) -> tuple[Outcome, int, str]:
+        outcome = Outcome()
+        with (
+            tempfile.TemporaryDirectory(prefix="hybrid-") as folder,
+            program.served() if _RUNS_PROGRAM[command] else nullcontext() as client,
+        ):
+            log = Path(folder) / "events"
+            process = self._start(self._arguments(command, log, client), Path(folder) / "output")
+            if lock is not None:
+                lock.record_child(process.pid)
+            with self._interruptible(process):
+                for event in events.follow(log, ended=lambda: process.poll() is not None):
+                    outcome.take(event)
+                    listener(event)
+            words = (Path(folder) / "output").read_text(encoding="utf-8", errors="replace")
+        return outcome, process.returncode, redact(words)
+
+    def _arguments(self, command: Command, log: Path, client: str | None) -> list[str]:
+        arguments = [str(self._pulumi.executable), command, "--stack", self._stack, "--non-interactive"]
+        arguments += ["--color", "never", "--event-log", str(log)]
+        if command != "preview":
+            arguments += ["--yes", "--skip-preview"]
+        if command == "destroy":
+            # what is to be deleted need not be looked at first, and an embedded Dagster+ may be down already
+            arguments += ["--refresh=false"]
+        if client is not None:
+            arguments += [f"--client={client}", "--exec-kind", "auto.inline"]
+        return arguments
+
+    def _start(self, arguments: list[str], output: Path) -> subprocess.Popen[bytes]:
+        with output.open("wb") as file:
+            return subprocess.Popen(
+                arguments,
+                cwd=self._workspace.root,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches it through us, once, so that it can end tidily
+            )
+
+    @contextmanager
+    def _interruptible(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Ctrl-C asks the engine to end; a second one ends it at once."""
+
+        def interrupt(number: int, _frame: object) -> None:
+            self._interrupts += 1
+            if self._interrupts == 1:
+                self._report("Stopping: what is begun is brought to an end. Press Ctrl-C again to stop at once.")
+                process.send_signal(signal.SIGINT)
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
+
+        previous = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _clear_dead_locks(self) -> None:
+        if "PULUMI_BACKEND_URL" in self._given:
+            return  # its locks are for its owner to judge
+        for file in dead_engine_locks(backend.locks_folder(self._workspace, self._stack)):
+            self._report("An earlier update was killed; its lock is cleared.")
+            file.unlink(missing_ok=True)
+
+    def _ensure_stack(self) -> None:
+        file = backend.state_file(self._workspace, self._stack, self._given)
+        if file is not None and file.exists():
+            return
+        answer = subprocess.run(
+            [str(self._pulumi.executable), "stack", "select", self._stack, "--create", "--non-interactive"],
+            cwd=self._workspace.root,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode != 0:
+            raise EngineError(
+                f"Pulumi could not make the stack '{self._stack}'.",
+                why=redact((answer.stderr or answer.stdout).strip()),
+                next_step="check the backend (PULUMI_BACKEND_URL) and the passphrase; `hybrid doctor` looks at both.",
+            )
+
+    def _error(self, command: Command, outcome: Outcome, code: int, words: str) -> EngineError:
+        if self._interrupts:
+            return EngineError(
+                f"`{command}` was stopped.", next_step=f"`hybrid {command} {self._stack}` goes on from here."
+            )
+        if "the stack is currently locked" in words:
+            return StackBusyError(
+                "Pulumi says that another update of this stack is running.",
+                why=words.strip(),
+                next_step="wait for it to end; if you know that it is gone, `pulumi cancel` frees the stack.",
+            )
+        texts = _own_words(outcome.errors) or [words.strip()[-4000:] or f"Pulumi ended with code {code}."]
+        return EngineError(
+            f"`{command}` of the stack '{self._stack}' failed.",
+            why="\n".join(texts),
+            next_step=f"mend that and run `hybrid {command} {self._stack}` again; it goes on from what stands.",
+        )
+
+
+def _own_words(errors: list[events.Message]) -> list[str]:
+    """The errors that say something; the engine adds "update failed" to each failure of a resource."""
+    said = []
+    for error in errors:
+        text = error.text.removeprefix("error: ")
+        if text in {"update failed", "preview failed"} or text.startswith("resource registration failed"):
+            continue
+        said.append(f"{error.resource}: {text}" if error.resource and error.resource.kind != "Stack" else text)
+    return list(dict.fromkeys(said))

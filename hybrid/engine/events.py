@@ -1,0 +1,161 @@
+"""What the engine reports while it works, as values: read from the event log that the CLI writes (one JSON a line).
+
+Source of the shapes: sdk/go/common/apitype/events.go of Pulumi 3.259.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from hybrid.redaction import redact
+
+Operation = Literal["same", "create", "update", "delete", "replace", "read", "refresh", "import", "discard"]
+
+_OPERATIONS: Final[dict[str, Operation]] = {
+    "same": "same",
+    "create": "create",
+    "update": "update",
+    "delete": "delete",
+    "replace": "replace",
+    "create-replacement": "replace",
+    "delete-replaced": "delete",
+    "read": "read",
+    "read-replacement": "read",
+    "refresh": "refresh",
+    "import": "import",
+    "import-replacement": "import",
+    "discard": "discard",
+    "discard-replaced": "discard",
+    "remove-pending-replace": "discard",
+}
+
+
+@dataclass(frozen=True)
+class ResourceName:
+    """A resource as people say it: ``Process emulator``."""
+
+    kind: str
+    name: str
+
+    @classmethod
+    def from_urn(cls, urn: str) -> ResourceName:
+        """``urn:pulumi:local::hybrid::dagsterhybrid:index:Process::emulator`` → kind Process, name emulator."""
+        parts = urn.split("::")
+        token = parts[2] if len(parts) > 2 else urn
+        return cls(kind=token.split("$")[-1].split(":")[-1], name=parts[-1])
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    resource: ResourceName
+    operation: Operation
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    resource: ResourceName
+    operation: Operation
+    failed: bool
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Message:
+    """A diagnostic. ``ephemeral`` ones are progress of a resource and vanish when it ends."""
+
+    severity: Literal["debug", "info", "warning", "error"]
+    text: str
+    resource: ResourceName | None
+    ephemeral: bool
+
+
+@dataclass(frozen=True)
+class Summary:
+    changes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything but reading was done."""
+        return any(count for operation, count in self.changes.items() if operation not in {"same", "read", "refresh"})
+
+
+Event = StepStarted | StepEnded | Message | Summary
+
+
+def parse(line: str) -> Event | None:
+    """The event of one line of the log, or None for kinds that say nothing to a person."""
+    try:
+        document = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    if not isinstance(document, dict):
+        return None
+    if step := document.get("resourcePreEvent"):
+        metadata = step["metadata"]
+        return StepStarted(ResourceName.from_urn(metadata["urn"]), _operation(metadata))
+    for kind, failed in (("resOutputsEvent", False), ("resOpFailedEvent", True)):
+        if step := document.get(kind):
+            metadata = step["metadata"]
+            changed = tuple(metadata.get("diffs") or sorted(metadata.get("detailedDiff") or ()))
+            return StepEnded(ResourceName.from_urn(metadata["urn"]), _operation(metadata), failed, changed)
+    if diagnostic := document.get("diagnosticEvent"):
+        return _message(diagnostic)
+    if summary := document.get("summaryEvent"):
+        return Summary({str(key): int(value) for key, value in (summary.get("resourceChanges") or {}).items()})
+    return None
+
+
+def follow(path: Path, *, ended: Any) -> Iterator[Event]:
+    """Events as they are written, until ``ended()`` is true and the file is read to its end.
+
+    A line is yielded only when it is whole: the CLI may be in the middle of writing it.
+    """
+    import time
+
+    pending, position = "", 0
+    while True:
+        over = ended()
+        if path.exists():
+            with path.open(encoding="utf-8", errors="replace") as file:
+                file.seek(position)
+                pending += file.read()
+                position = file.tell()
+        *lines, pending = pending.split("\n")
+        for line in lines:
+            if event := parse(line):
+                yield event
+        if over:
+            return
+        time.sleep(0.05)
+
+
+def _operation(metadata: dict[str, Any]) -> Operation:
+    return _OPERATIONS.get(str(metadata.get("op")), "same")
+
+
+def _message(diagnostic: dict[str, Any]) -> Message | None:
+    severity = str(diagnostic.get("severity", "info"))
+    # the CLI marks colours as <{%fg 1%}>; they are its own and mean nothing here
+    text = redact(_without_marks(str(diagnostic.get("message", ""))).strip())
+    if not text or severity == "debug":
+        return None
+    urn = diagnostic.get("urn")
+    return Message(
+        severity="info" if severity.startswith("info") else severity,  # type: ignore[arg-type]
+        text=text,
+        resource=ResourceName.from_urn(urn) if urn else None,
+        ephemeral=bool(diagnostic.get("ephemeral")),
+    )
+
+
+def _without_marks(text: str) -> str:
+    import re
+
+    return re.sub(r"<\{%[^%]*%\}>", "", text)

@@ -1,0 +1,36 @@
+"""The program: read the stack's settings, build what they name, export what others read."""
+
+from __future__ import annotations
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env, is_config_secret
+
+from hybrid.delivery.catalog import find_code_locations
+from hybrid.errors import HybridError
+from hybrid.workspace import Workspace
+from stacks.identity import StackIdentity
+from stacks.local import LocalStack
+from stacks.outputs import StackOutputs
+from stacks.settings import Settings, from_pulumi, selected
+
+
+def main() -> None:
+    """Stand up the stack that Pulumi has selected. Errors of ours end it without a traceback."""
+    try:
+        workspace = Workspace.of_this_checkout()
+        who = StackIdentity.of(pulumi.get_stack(), _settings(), workspace)
+        folders = selected(find_code_locations(workspace.root), who.settings, stack=who.stack)
+        LocalStack(who, workspace, folders).build()
+        StackOutputs.of(who, [folder.name for folder in folders]).export()
+    except HybridError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def _settings() -> Settings:
+    config = {**get_config_env(), **CONFIG.get()}
+    secret = frozenset(get_config_secret_keys_env()) | {key for key in config if is_config_secret(key)}
+    return from_pulumi(config, secret, stack=pulumi.get_stack())
+
+
+if __name__ == "__main__":
+    main()

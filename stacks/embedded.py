@@ -1,0 +1,54 @@
+"""Dagster+ on this machine, for a stack that names no organization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from hybrid.provider.resources import Process, ProcessArgs
+from stacks.identity import StackIdentity
+
+
+@dataclass(frozen=True)
+class EmbeddedDagsterPlusArgs:
+    """Which stack it serves; port, names and folders follow from that."""
+
+    who: StackIdentity
+    python: Path
+    """The interpreter that has the emulator's packages."""
+
+
+class EmbeddedDagsterPlus(pulumi.ComponentResource):
+    """The emulator as a supervised process.
+
+    - a ``Process``; it counts as started when its socket listens, so that what needs it starts meanwhile
+    """
+
+    instance: pulumi.Output[str]
+
+    def __init__(self, name: str, args: EmbeddedDagsterPlusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dagsterhybrid:stacks:EmbeddedDagsterPlus", name, None, opts)
+        who, settings = args.who, args.who.settings.emulator
+        self.process = Process(
+            f"{name}-process",
+            ProcessArgs(
+                name=name,
+                directory=str(who.folder.process(name)),
+                command=[
+                    *(str(args.python), "-m", "hybrid.emulator"),
+                    *("--data", str(who.folder.emulator)),
+                    *("--port", str(settings.port)),
+                    *("--organization", who.endpoint.organization),
+                    *("--deployment", who.endpoint.deployment),
+                ],
+                working_directory=str(who.folder.root),
+                port=settings.port,
+                readiness_url=f"{who.endpoint.url}/health",
+                remove_on_delete=[] if settings.keep_history else [str(who.folder.emulator)],
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.instance = self.process.instance
+        self.register_outputs({"url": who.endpoint.url})

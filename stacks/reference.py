@@ -1,0 +1,105 @@
+"""The reference of the stack file as Markdown, from the models themselves. ``make docs`` writes docs/settings.md."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from stacks.settings import NAMESPACE, Settings
+
+HEAD = """# Settings
+
+Every key of a stack file `stacks/Pulumi.<stack>.yaml`, below `config:`. This page is made from the models in
+`stacks/settings.py` and `agent/spec.py` by `make docs`; a test holds it to them.
+
+```yaml
+config:
+  hybrid:organization: acme
+  hybrid:deployment: prod
+  hybrid:agent:
+    kind: local
+```
+
+A wrong or unknown key stops every command before anything is done, with the file, the key and what is allowed.
+Secrets have no place here: an API token comes from `DAGSTER_CLOUD_API_TOKEN`, and the stack makes the agent's token.
+"""
+
+
+def markdown() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *_table("", Settings)]).rstrip() + "\n"
+
+
+def _table(prefix: str, model: type[BaseModel]) -> list[str]:
+    title = f"`{NAMESPACE}{prefix.rstrip('.')}`" if prefix else "Keys"
+    lines = [f"## {title}", "", (model.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip(), ""]
+    lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
+    nested: list[tuple[str, type[BaseModel]]] = []
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        lines.append(f"| `{NAMESPACE}{key}` | {_allowed(field)} | {_default(field)} | {_meaning(field)} |")
+        nested += [(f"{key}.", part) for part in _models(field.annotation)]
+    lines.append("")
+    for key, part in nested:
+        lines += _table(key, part)
+    return lines
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _allowed(field: FieldInfo) -> str:
+    limits = [
+        f"{sign} {getattr(item, word)}"
+        for item in field.metadata
+        for word, sign in (("ge", "≥"), ("le", "≤"), ("gt", ">"), ("lt", "<"))
+        if getattr(item, word, None) is not None
+    ]
+    return ", ".join([_type(field.annotation), *limits])
+
+
+def _type(annotation: Any) -> str:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(annotation))
+    if origin is Annotated:
+        return _type(get_args(annotation)[0])
+    if origin is Union or type(annotation).__name__ == "UnionType":
+        return " or ".join(_type(part) for part in get_args(annotation) if part is not type(None))
+    if origin in {tuple, list}:
+        return f"list of {_type(get_args(annotation)[0])}"
+    if origin is dict:
+        return "mapping"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "mapping, see below"
+    return {str: "text", int: "number", float: "number", bool: "`true` or `false`"}.get(annotation, str(annotation))
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if default is PydanticUndefined:
+        return "needed"
+    if default is None or default == "":
+        return "none"
+    if isinstance(default, BaseModel):
+        return "see below"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, tuple | list):
+        return ", ".join(f"`{item}`" for item in default) or "none"
+    return f"`{default}`"
+
+
+def _meaning(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

@@ -1,0 +1,218 @@
+"""The typed stack file: every key of ``hybrid:`` in ``stacks/Pulumi.<stack>.yaml``, its meaning and its default.
+
+Pure: values in, ``Settings`` out, or one ``SettingsError`` that names the file and each key that is wrong. The values
+come from Pulumi inside the program and from the file itself for the command line; both go through ``parse``.
+docs/settings.md is generated from these models.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from agent.spec import AgentSpec, LocalAgentSpec
+from hybrid.delivery.catalog import CodeLocationFolder
+from hybrid.errors import SettingsError
+from hybrid.workspace import checked_stack_name
+
+NAMESPACE = "hybrid:"
+
+DeploymentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+OrganizationName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+class Model(BaseModel):
+    """What all parts of the stack file share: camelCase keys, no unknown ones, values never shown in errors."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        alias_generator=to_camel,
+        use_attribute_docstrings=True,
+    )
+
+
+class EmulatorSettings(Model):
+    """The embedded Dagster+, used when no organization is named."""
+
+    port: int = Field(default=3939, ge=1024, le=65535)
+    """TCP port on 127.0.0.1 for the UI and the API. 3939: beside `dagster dev`, which takes 3000."""
+
+    keep_history: bool = False
+    """Whether `down` leaves the emulator's data (runs, events, logs). Off: `down` takes all away."""
+
+
+class ReadinessSettings(Model):
+    """When `up` may say that the stack stands."""
+
+    timeout_seconds: int = Field(default=300, ge=5, le=3600)
+    """How long `up` waits for the agent to be RUNNING and for all locations to load, in seconds. 300: a cold image
+    pull and a slow first import fit."""
+
+
+class Settings(Model):
+    """One stack: which Dagster+ deployment it serves, and with what agent."""
+
+    environment: str = Field(default="", max_length=40)
+    """The environment in the team's own sense, such as prod or staging. Default: the stack's name."""
+
+    organization: OrganizationName | None = None
+    """The Dagster+ organization. Absent: the embedded Dagster+ on this machine, no account needed."""
+
+    region: Literal["us", "eu"] = "us"
+    """Where Dagster+ keeps the organization; it decides the addresses."""
+
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+(/\S*)?$")
+    """An own address of Dagster+, for a proxy or a private link. Default: derived from organization and region."""
+
+    deployment: DeploymentName = "prod"
+    """The full deployment that the agent serves."""
+
+    agent: AgentSpec = Field(default_factory=LocalAgentSpec)
+    """What the agent is and where it lives; `kind` chooses the platform."""
+
+    locations: tuple[str, ...] | None = None
+    """Names of the code locations that this stack serves. Default: all folders under locations/."""
+
+    phase: Literal["prepare", "serve"] = "serve"
+    """prepare stands up everything that does not touch the deployment: no code location is registered and nothing is
+    waited for. serve is the whole stack."""
+
+    readiness: ReadinessSettings = Field(default_factory=ReadinessSettings)
+    """When `up` may say that the stack stands."""
+
+    emulator: EmulatorSettings = Field(default_factory=EmulatorSettings)
+    """The embedded Dagster+; refused together with an organization."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether Dagster+ is the emulator on this machine."""
+        return self.organization is None
+
+    @model_validator(mode="after")
+    def _one_dagster_plus(self) -> Settings:
+        given = self.model_fields_set
+        if self.organization is None and given & {"region", "url"}:
+            raise ValueError("`region` and `url` belong to an `organization`; name it, or remove them")
+        if self.organization is not None and "emulator" in given:
+            raise ValueError("`emulator` and `organization` exclude each other; remove one of them")
+        return self
+
+
+def parse(values: Mapping[str, Any], *, stack: str, source: str) -> Settings:
+    """Settings from ``values`` (keys without ``hybrid:``); ``source`` is the file's name for the error.
+
+    Raises ``SettingsError``: one message with the file, each wrong key and what is allowed there.
+    """
+    try:
+        settings = Settings.model_validate(dict(values))
+    except ValidationError as error:
+        raise SettingsError(
+            f"The settings in {source} are wrong:",
+            why="\n".join(f"  {_key(problem['loc'])}: {_allowed(problem)}" for problem in error.errors()),
+            next_step=f"mend {source}; docs/settings.md lists every key.",
+        ) from None
+    if settings.environment:
+        return settings
+    return settings.model_copy(update={"environment": checked_stack_name(stack)})
+
+
+def from_pulumi(config: Mapping[str, str], secret_keys: frozenset[str], *, stack: str) -> Settings:
+    """Settings from Pulumi's own map of a stack's configuration, whose structured values are JSON texts."""
+    values: dict[str, Any] = {}
+    source = f"stacks/Pulumi.{stack}.yaml"
+    for key, text in config.items():
+        if not key.startswith(NAMESPACE):
+            continue
+        if key in secret_keys:
+            raise _secret_in_settings(key, source)
+        values[key.removeprefix(NAMESPACE)] = _decoded(text)
+    return parse(values, stack=stack, source=source)
+
+
+def from_file(path: Path, *, stack: str) -> Settings:
+    """Settings from the stack file, for what must answer without starting the engine.
+
+    Raises ``SettingsError`` when the file is not there, cannot be read or is not YAML.
+    """
+    import yaml  # the program itself never reads the file
+
+    source = f"stacks/{path.name}"
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise SettingsError(
+            f"There is no stack '{stack}'.",
+            why=f"{source} does not exist.",
+            next_step="`hybrid up local` makes the local one; for others write that file (docs/settings.md).",
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{source} cannot be read.", why=str(error), next_step="mend the file.") from None
+    config = document.get("config", {}) if isinstance(document, dict) else None
+    if not isinstance(config, dict | None):
+        raise SettingsError(
+            f"{source} has no `config:` with keys below it.", next_step="see stacks/local.example.yaml."
+        )
+    values: dict[str, Any] = {}
+    for key, value in (config or {}).items():
+        if not str(key).startswith(NAMESPACE):
+            continue
+        if isinstance(value, dict) and set(value) == {"secure"}:
+            raise _secret_in_settings(str(key), source)
+        values[str(key).removeprefix(NAMESPACE)] = value
+    return parse(values, stack=stack, source=source)
+
+
+def selected(
+    folders: tuple[CodeLocationFolder, ...], settings: Settings, *, stack: str
+) -> tuple[CodeLocationFolder, ...]:
+    """The folders that the stack serves. Raises ``SettingsError`` for a name that no folder has."""
+    if settings.locations is None:
+        return folders
+    by_name = {folder.name: folder for folder in folders}
+    unknown = [name for name in settings.locations if name not in by_name]
+    if unknown:
+        raise SettingsError(
+            f"hybrid:locations in stacks/Pulumi.{stack}.yaml names {', '.join(unknown)}, which no folder is.",
+            why=f"Under locations/ there are: {', '.join(sorted(by_name)) or 'none'}.",
+            next_step="mend the list, or remove it to serve all.",
+        )
+    return tuple(by_name[name] for name in settings.locations)
+
+
+def _decoded(text: str) -> Any:
+    if text[:1] in "{[":
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+    return text
+
+
+def _secret_in_settings(key: str, source: str) -> SettingsError:
+    return SettingsError(
+        f"{key} in {source} is a secret.",
+        why="Settings hold no secrets; a token comes from the environment or is made by the stack.",
+        next_step=f"`pulumi config rm {key}`, and set DAGSTER_CLOUD_API_TOKEN in the environment.",
+    )
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    names = [str(part) for part in location]
+    # pydantic puts a union's tag between the key and what lies below it; the file has no such level
+    if len(names) > 1 and names[0] == "agent":
+        names = [names[0], *names[2:]]
+    return NAMESPACE + ".".join(names) if names else "hybrid"
+
+
+def _allowed(problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "there is no such key"
+    message = str(problem["msg"])
+    return message.removeprefix("Value error, ")

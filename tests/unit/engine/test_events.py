@@ -1,0 +1,74 @@
+"""Reading the engine's event log. Shapes are those that Pulumi 3.259 wrote; the program tier reads real ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid.engine import events
+
+pytestmark = pytest.mark.unit
+
+URN = "urn:pulumi:local::hybrid::dagsterhybrid:agent:LocalAgent$dagsterhybrid:index:Process::agent-process"
+
+
+def line(kind: str, body: dict[str, Any]) -> str:
+    return json.dumps({"sequence": 1, "timestamp": 1, kind: body})
+
+
+def test_a_resource_is_named_by_kind_and_name_not_by_urn() -> None:
+    assert str(events.ResourceName.from_urn(URN)) == "Process agent-process", "people do not read URNs"
+
+
+def test_a_replacement_is_one_thing_to_people() -> None:
+    step = events.parse(
+        line("resOutputsEvent", {"metadata": {"op": "create-replacement", "urn": URN, "diffs": ["url"]}})
+    )
+    assert isinstance(step, events.StepEnded)
+    assert step.operation == "replace", "create-replacement is the engine's word"
+    assert step.changed == ("url",), "a preview says why something is replaced"
+
+
+def test_a_failed_step_is_told_from_one_that_ended_well() -> None:
+    step = events.parse(line("resOpFailedEvent", {"metadata": {"op": "create", "urn": URN}}))
+    assert isinstance(step, events.StepEnded)
+    assert step.failed, "`up` must not call a failed step done"
+
+
+def test_debug_messages_say_nothing_to_people() -> None:
+    assert events.parse(line("diagnosticEvent", {"severity": "debug", "message": "x"})) is None
+
+
+def test_a_token_in_a_diagnostic_is_redacted() -> None:
+    planted = "agent:acme:" + "b" * 32
+    message = events.parse(line("diagnosticEvent", {"severity": "error", "message": f"<{{%fg 1%}}>bad {planted}"}))
+    assert isinstance(message, events.Message)
+    assert planted not in message.text, "a provider's words may hold what a server sent back"
+    assert message.text.startswith("bad"), "the engine's colour marks are not words"
+
+
+def test_nothing_but_reading_is_no_change() -> None:
+    assert not events.Summary({"same": 9, "refresh": 2}).changed, "`up` twice must say that nothing had to change"
+    assert events.Summary({"same": 9, "update": 1}).changed
+
+
+def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
+    log = tmp_path / "events"
+    whole = line("summaryEvent", {"resourceChanges": {"create": 2}})
+    log.write_text(whole + "\n" + whole[:20])
+    assert list(events.follow(log, ended=lambda: True)) == [events.Summary({"create": 2})]
+
+
+@given(st.text())
+def test_any_line_gives_an_event_or_nothing(text: str) -> None:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        assert events.parse(text) is None, "a log that was cut off must not end the update"

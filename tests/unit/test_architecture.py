@@ -1,0 +1,102 @@
+"""Who may import whom (docs/architecture.md), read from the source. It proves nothing about imports by name at run
+time, of which there are none."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parents[2]
+KERNEL = {"hybrid", "hybrid.errors", "hybrid.redaction", "hybrid.workspace"}
+ROOMS = {
+    "stacks": {"agent", "infra", "hybrid.provider", "hybrid.delivery", "hybrid.plus", "stacks"},
+    "agent": {"infra", "hybrid.provider", "agent"},
+    "infra": {"infra"},
+    "hybrid.plus": {"hybrid.plus"},
+    "hybrid.delivery": {"hybrid.delivery"},
+    "hybrid.provider": {"hybrid.provider", "hybrid.delivery", "hybrid.plus"},
+    "hybrid.emulator": {"hybrid.emulator"},
+    "hybrid.toolchain": {"hybrid.toolchain"},
+    "hybrid.engine": {"hybrid.engine", "hybrid.toolchain", "hybrid.plus", "stacks"},
+    "hybrid.cli": {
+        "hybrid.cli",
+        "hybrid.delivery",
+        "hybrid.emulator",
+        "hybrid.engine",
+        "hybrid.plus",
+        "hybrid.toolchain",
+    },
+}
+OURS = {"agent", "hybrid", "infra", "stacks"}
+MAY_IMPORT_PULUMI = ("stacks", "agent", "infra", "hybrid.provider", "hybrid.engine")
+MAY_SPEAK_HTTP_TO_DAGSTER_PLUS = ("hybrid.plus",)
+
+
+def modules() -> list[tuple[str, Path]]:
+    found = []
+    for package in sorted(OURS):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            found.append((name, path))
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        child
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return ".".join(parts[:2]) if parts[0] == "hybrid" and len(parts) > 1 else parts[0]
+
+
+@pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
+def test_a_module_imports_only_the_rooms_that_its_own_may(name: str, path: Path) -> None:
+    own = room(name)
+    if own in KERNEL:
+        allowed = KERNEL
+    else:
+        assert own in ROOMS, f"{own} is a new room: say in ROOMS whom it may import, and in docs/architecture.md"
+        allowed = ROOMS[own] | KERNEL
+    used = {room(module) for module in imports(path) if module.split(".")[0] in OURS}
+    assert used - allowed - {"hybrid"} == set(), f"{name} reaches into a room that {own} may not use"
+
+
+@pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
+def test_pulumi_is_imported_only_where_resources_are_described_or_driven(name: str, path: Path) -> None:
+    uses = any(module == "pulumi" or module.startswith("pulumi.") for module in imports(path))
+    assert not uses or name.startswith(MAY_IMPORT_PULUMI), f"{name} must not know Pulumi"
+
+
+@pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
+def test_only_the_plus_room_speaks_to_dagster_plus(name: str, path: Path) -> None:
+    clients = {"httpx", "requests", "dagster_cloud_cli.gql"} & imports(path)
+    assert not clients or name.startswith(MAY_SPEAK_HTTP_TO_DAGSTER_PLUS), (
+        f"{name} uses {clients}: hybrid.plus is the only door to Dagster+"
+    )
+
+
+def test_the_rule_sees_a_forbidden_import(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("def late():\n    from stacks.settings import Settings\n    return Settings\n")
+    assert "stacks.settings" in imports(module), "an import inside a function is an import"
