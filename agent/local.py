@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pulumi
 
-from agent.dagster_yaml import render
+from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
 from agent.spec import LocalAgentSpec
 from hybrid.provider.resources import Process, ProcessArgs
-
-TOKEN_VARIABLE = "DAGSTER_CLOUD_AGENT_TOKEN"  # noqa: S105 - a name, not a token
 
 # What an agent of this kind leaves running when it is killed (dagster_cloud/workspace/user_code_launcher/process.py).
 # Run workers are left alone: they report to Dagster+ by themselves and end in SUCCESS.
@@ -33,6 +31,8 @@ class LocalAgentArgs:
     """A secret; it reaches the process in its environment only."""
     directory: Path
     """The process's folder: its dagster.yaml, log and supervisor."""
+    storage: Path
+    """Where asset values lie that no IO manager of the team's own takes elsewhere."""
     executable: Path
     """The `dagster-cloud` command of the environment that the agent runs in."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -48,6 +48,7 @@ class LocalAgent(pulumi.ComponentResource):
     label: pulumi.Output[str]
     instance: pulumi.Output[str]
     """Changes whenever the process is started anew by an update."""
+    started_at: pulumi.Output[str]
     log_file: pulumi.Output[str]
 
     def __init__(self, name: str, args: LocalAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -60,14 +61,15 @@ class LocalAgent(pulumi.ComponentResource):
                 command=[str(args.executable), "agent", "run", str(args.directory)],
                 working_directory=str(args.directory),
                 environment={"DAGSTER_HOME": str(args.directory), **args.environment},
-                secret_environment={TOKEN_VARIABLE: args.token},
+                secret_environment={AGENT_TOKEN_VARIABLE: args.token},
                 files={
                     "dagster.yaml": render(
                         args.spec,
                         url=args.agent_url,
                         label=args.label,
                         deployment=args.deployment,
-                        agent_token_env=TOKEN_VARIABLE,
+                        compute_logs_folder=args.directory / "compute_logs",
+                        storage_folder=args.storage,
                     )
                 },
                 leftover_commands=[_CODE_SERVER],
@@ -78,5 +80,6 @@ class LocalAgent(pulumi.ComponentResource):
         )
         self.label = pulumi.Output.from_input(args.label)
         self.instance = process.instance
+        self.started_at = process.started_at
         self.log_file = process.log_file
         self.register_outputs({"label": self.label})

@@ -6,42 +6,76 @@ tokens are replaced even when nobody registered them. ``Token`` is the only type
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
-from typing import Final
+import urllib.parse
+from typing import Final, NoReturn
 
 MASK: Final = "[redacted]"
 
-# Shapes: agent and user tokens as the agent reads them (dagster_cloud/agent/cli: "agent:{org}:{hex}", "user:…"), and
-# bare tokens of 32 or more hex digits behind a word that says what they are.
+# What may stand between a word that announces a secret and the secret: `: `, `=`, `", "` of a header pair, quotes that
+# were escaped by JSON or repr, a bytes prefix, the scheme of an Authorization header.
+_ANNOUNCED: Final = r"\\*[\"']?\s*(?:[:=]|(?<=[\"']),)\s*b?\\*[\"']?(?:(?:bearer|basic|token)\s+)?"
+_WORD: Final = r"(?:authorization|password|passphrase|secret(?:[-_ ]?access[-_ ]?key)?)"
+_COLON: Final = "(?::|%3A)"
+_VALUE: Final = r"[A-Za-z0-9_\-.+/~]{16,}=*"
+
+# Each shape is replaced but for its group `kept`. None begins with a word boundary: in text that repr or JSON escaped,
+# the "n" of "\n" stands right before the token.
 _SHAPES: Final = (
-    re.compile(r"\b(?:agent|user|service_user):[A-Za-z0-9_.-]+:[A-Za-z0-9_-]{8,}"),
-    re.compile(r"(?i)((?:api[-_ ]?token|agent[-_ ]?token|authorization|password|secret)[\"']?\s*[:=]\s*[\"']?)(?!\[redacted)[A-Za-z0-9_\-.+/]{16,}"),
-    re.compile(r"\bAKIA[0-9A-Z]{16}\b"),
+    # Agent and user tokens, as dagster_cloud/auth/constants.py takes them apart: kind, organization, secret; some
+    # have a part more.
+    re.compile(rf"(?P<kept>)(?:agent|user|service_user)(?:{_COLON}[\w.-]+)+?(?:{_COLON}[\w-]{{6,}})+", re.I | re.A),
+    # The user and password of an address.
+    re.compile(r"(?P<kept>://)[^\s/@\"'<>\[\]]+(?=@)"),
+    re.compile(
+        rf"(?P<kept>(?:authorization|password|passphrase|secret(?:[-_ ]?access[-_ ]?key)?){_ANNOUNCED}){_VALUE}", re.I
+    ),
+    # "token" alone also announces names and sentences: only a value with a digit in it is taken for a secret.
+    re.compile(rf"(?P<kept>token{_ANNOUNCED})(?=[A-Za-z_\-.+/~]*\d){_VALUE}", re.I),
+    re.compile(r"(?P<kept>)A[KS]IA[0-9A-Z]{16}"),
 )
 _SHORTEST: Final = 6  # a shorter value would blank out ordinary words
+_SHORTEST_LINE: Final = 16  # of a secret of several lines, a shorter line says nothing
 
 _registered: set[str] = set()
+_known: re.Pattern[str] | None = None
 _lock = threading.Lock()
 
 
 def register(value: str) -> None:
-    """Replace ``value`` from now on wherever this process prints, unless it is too short to be told from a word."""
-    if len(value) >= _SHORTEST:
-        with _lock:
-            _registered.add(value)
+    """Replace ``value`` from now on wherever this process prints, unless it is too short to be told from a word.
+
+    Also as it looks in an address, in JSON and in repr, and line by line, as a log shows it.
+    """
+    global _known
+    lines = value.splitlines()
+    forms = {value, value.strip(), *(line.strip() for line in lines if len(lines) > 1 and len(line) >= _SHORTEST_LINE)}
+    forms |= {
+        spelled
+        for form in tuple(forms)
+        for spelled in (urllib.parse.quote(form, safe=""), json.dumps(form)[1:-1], repr(form)[1:-1])
+    }
+    with _lock:
+        _registered.update(form for form in forms if len(form) >= _SHORTEST and form not in MASK)
+        longest_first = sorted(_registered, key=len, reverse=True)
+        _known = re.compile("(?P<kept>)(?:" + "|".join(map(re.escape, longest_first)) + ")") if longest_first else None
 
 
 def redact(text: str) -> str:
-    """``text`` without registered secrets and without anything that has the shape of a token."""
-    with _lock:
-        known = sorted(_registered, key=len, reverse=True)
-    for value in known:
-        text = text.replace(value, MASK)
-    text = _SHAPES[0].sub(MASK, text)
-    text = _SHAPES[1].sub(lambda match: f"{match.group(1)}{MASK}", text)
-    return _SHAPES[2].sub(MASK, text)
+    """``text`` without registered secrets and without anything that has the shape of a token.
+
+    Redacting what was redacted changes nothing: what lies between two masks is looked at by itself.
+    """
+    for pattern in (_known, *_SHAPES) if _known else _SHAPES:
+        text = MASK.join(pattern.sub(_masked, part) for part in text.split(MASK))
+    return text
+
+
+def _masked(match: re.Match[str]) -> str:
+    return f"{match['kept']}{MASK}"
 
 
 class Token:
@@ -69,16 +103,33 @@ class Token:
     def __hash__(self) -> int:
         return hash(self._value)
 
-    def __reduce__(self) -> str | tuple[object, ...]:
+    def __deepcopy__(self, memo: object) -> Token:
+        return self
+
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a token is not pickled")
 
 
 class RedactingFilter(logging.Filter):
-    """Redacts a log record's final text, its exception included."""
+    """Redacts a log record's final text, its exception and stack included. It belongs on handlers: a filter on a
+    logger does not see what that logger's children log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), None
+        record.msg, record.args = redact(_message(record)), None
         if record.exc_info:
-            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
             record.exc_info = None
+        if record.exc_text:
+            record.exc_text = redact(record.exc_text)
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
         return True
+
+
+def _message(record: logging.LogRecord) -> str:
+    # A call whose arguments do not fit its format must not end the program, and logging's own report of it would show
+    # the arguments.
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg} {record.args!r}"

@@ -46,7 +46,7 @@ class EmbeddedDagsterPlus(pulumi.ComponentResource):
                 working_directory=str(who.folder.root),
                 port=settings.port,
                 readiness_url=f"{who.endpoint.url}/health",
-                remove_on_delete=[] if settings.keep_history else [str(who.folder.emulator)],
+                remove_on_delete=[] if settings.keep_history else [str(who.folder.emulator), str(who.folder.storage)],
             ),
             pulumi.ResourceOptions(parent=self),
         )

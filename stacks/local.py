@@ -10,14 +10,14 @@ from agent.local import LocalAgent, LocalAgentArgs
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.delivery.document import content_hash, location_document
 from hybrid.provider.resources import (
+    AgentGrants,
     AgentReady,
     AgentReadyArgs,
     AgentToken,
     AgentTokenArgs,
     CodeLocation,
     CodeLocationArgs,
-    ConnectionArgs,
-    GrantsArgs,
+    Connection,
     VirtualEnvironment,
     VirtualEnvironmentArgs,
 )
@@ -53,7 +53,7 @@ class LocalStack:
             AgentTokenArgs(
                 connection=self._connection(),
                 description=f"{self.who.agent_label} (made by the stack {self.who.stack})",
-                grants=GrantsArgs(
+                grants=AgentGrants(
                     organization=False,
                     deployments=[self.who.endpoint.deployment],
                     all_branch_deployments=spec.branch_deployments,
@@ -72,6 +72,7 @@ class LocalStack:
                 deployment=self.who.endpoint.deployment,
                 token=token.token,
                 directory=self.who.folder.process("agent"),
+                storage=self.who.folder.storage,
                 executable=self.workspace.virtualenv / "bin" / "dagster-cloud",
                 environment=_EMBEDDED_POLL if self.who.settings.embedded else {},
             ),
@@ -93,7 +94,9 @@ class LocalStack:
                 connection=self._connection(),
                 name=folder.name,
                 document=environment.executable.apply(
-                    lambda executable: location_document(folder, executable_path=executable)
+                    lambda executable: location_document(
+                        folder, executable_path=executable, working_directory=str(folder.working_directory)
+                    )
                 ),
                 content_hash=content_hash(folder.folder),
             ),
@@ -111,14 +114,15 @@ class LocalStack:
                     for folder, location in zip(self.folders, locations, strict=True)
                 },
                 triggers={"agent": agent.instance},
+                heartbeat_after=agent.started_at,
                 timeout_seconds=self.who.settings.readiness.timeout_seconds,
             ),
             self._after_dagster_plus(),
         )
 
-    def _connection(self) -> ConnectionArgs:
+    def _connection(self) -> Connection:
         file = self.who.token_file
-        return ConnectionArgs(
+        return Connection(
             url=self.who.endpoint.url,
             organization=self.who.endpoint.organization,
             deployment=self.who.endpoint.deployment,

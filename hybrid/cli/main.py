@@ -13,7 +13,7 @@ from hybrid.errors import HybridError
 app = typer.Typer(
     name="hybrid",
     help="Stand up Dagster+ Hybrid: agents, code locations, storage and registries.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -23,13 +23,15 @@ app = typer.Typer(
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
 ) -> None:
     if version:
         from hybrid import __version__
 
         sys.stdout.write(f"hybrid {__version__}\n")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
 
 
 for module in (stack, status, logs, runs, shell, doctor):

@@ -66,7 +66,7 @@ class UpdateProgress:
 
     def _ended(self, step: events.StepEnded) -> None:
         self._waiting.pop(step.resource, None)
-        if step.resource.kind == "Stack" or (step.operation in _QUIET and not step.failed):
+        if step.operation in _QUIET and not step.failed:
             return
         took = time.monotonic() - self._begun.pop(step.resource, time.monotonic())
         if step.failed:

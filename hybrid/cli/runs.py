@@ -17,7 +17,6 @@ from hybrid.workspace import Workspace
 if TYPE_CHECKING:
     from hybrid.plus import PlusClient, RunEvent
 
-_ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 _POLL_SECONDS = 0.5
 
 
@@ -73,14 +72,13 @@ def _events(client: PlusClient, run_id: str) -> Iterator[RunEvent]:
     """Events in order until the run has ended and all that it stored was read."""
     cursor: str | None = None
     while True:
-        ended = client.run(run_id).status in _ENDED
-        page = client.run_events(run_id, cursor)
-        yield from page.events
-        cursor = page.cursor
-        if ended and not page.has_more:
+        ended = client.run(run_id).is_finished  # asked before reading: what is stored by then is read below
+        for event in client.run_events(run_id, cursor):
+            cursor = event.cursor
+            yield event
+        if ended:
             return
-        if not page.has_more:
-            time.sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _line(event: RunEvent) -> Any:
@@ -93,7 +91,7 @@ def _line(event: RunEvent) -> Any:
     text = Text(f"{moment}  ", style="dim") + Text(f"{event.type:<28} ", style=style)
     text += Text(redact(f"{event.step + ': ' if event.step else ''}{event.message}"))
     if event.error:
-        text += Text("\n" + redact(event.error), style="red")
+        text += Text(f"\n{event.error}", style="red")
     return text
 
 

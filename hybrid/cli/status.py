@@ -32,20 +32,37 @@ def status(stack: StackName = "local", as_json: Json = False) -> None:
 
 def print_standing(stack: str, *, as_json: bool) -> bool:
     """Print how the stack stands; whether it is ready."""
-    from hybrid.cli.console import answer_json
+    from hybrid.cli.console import answer_json, note
     from hybrid.engine.stack import identity
-    from hybrid.plus import PlusClient, api_token
 
     who = identity(Workspace.of_this_checkout(), stack)
-    with PlusClient(who.endpoint, api_token(os.environ, who.token_file)) as client:
-        agents = [agent for agent in client.agents() if agent.label == who.agent_label]
-        locations = client.code_locations()
-    ready = any(agent.status == "RUNNING" for agent in agents) and all(_loaded(location) for location in locations)
+    answer = _ask(who)
+    if answer is None:
+        note(f"The embedded Dagster+ of the stack '{stack}' is not running. Next: `hybrid up {stack}`.")
+    agents, locations = answer or ([], [])
+    ready = any(agent.is_running for agent in agents) and all(location.is_loaded for location in locations)
     if as_json:
         answer_json(document(who, agents, locations))
     else:
         _print(who, agents, locations, ready)
     return ready
+
+
+def _ask(who: StackIdentity) -> tuple[list[Agent], list[CodeLocationStatus]] | None:
+    """The stack's agents and locations; None when Dagster+ is the embedded one and not there, which is an answer too."""
+    from hybrid.plus import Patience, PlusClient, PlusUnreachable, api_token
+
+    if who.token_file is not None and not who.token_file.exists():
+        return None
+    patience = Patience.none() if who.settings.embedded else Patience()
+    try:
+        with PlusClient(who.endpoint, api_token(os.environ, who.token_file), patience=patience) as client:
+            agents = [agent for agent in client.agents() if agent.label == who.agent_label]
+            return agents, client.code_locations()
+    except PlusUnreachable:
+        if who.settings.embedded:
+            return None
+        raise
 
 
 def document(who: StackIdentity, agents: list[Agent], locations: list[CodeLocationStatus]) -> dict[str, Any]:
@@ -86,13 +103,13 @@ def _print(who: StackIdentity, agents: list[Agent], locations: list[CodeLocation
     out.print(f"[bold]{who.stack}[/]  {who.endpoint.organization} / {who.endpoint.deployment}{embedded}")
     table = Table(box=None, pad_edge=False, show_header=False)
     for agent in agents:
-        style = "green" if agent.status == "RUNNING" else "red"
+        style = "green" if agent.is_running else "red"
         age = max(0.0, time.time() - agent.last_heartbeat)
         table.add_row("agent", agent.label or agent.id, f"[{style}]{agent.status}[/]", f"heartbeat {age:.0f} s ago")
     if not agents:
         table.add_row("agent", who.agent_label, "[red]NOT THERE[/]", "no agent with this label has reported")
     for location in locations:
-        style = "green" if _loaded(location) else "red"
+        style = "green" if location.is_loaded else "red"
         word = "ERROR" if location.error else location.load_status
         detail = location.error.message.strip().splitlines()[0] if location.error else (location.image or "no image")
         table.add_row("location", location.name, f"[{style}]{word}[/]", detail)
@@ -107,7 +124,3 @@ def _print_next(stack: str, locations: list[CodeLocationStatus]) -> None:
 
     run = "hybrid run local hello greet" if any(item.name == "hello" for item in locations) else "hybrid run --help"
     out.print(f"Next: [bold]{run}[/]  ·  [bold]hybrid open {stack}[/]  ·  [bold]hybrid logs {stack} -f[/]")
-
-
-def _loaded(location: CodeLocationStatus) -> bool:
-    return location.load_status == "LOADED" and location.error is None

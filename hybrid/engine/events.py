@@ -97,11 +97,11 @@ def parse(line: str) -> Event | None:
         return None
     if not isinstance(document, dict):
         return None
-    if step := document.get("resourcePreEvent"):
+    if (step := document.get("resourcePreEvent")) and _is_told(step["metadata"]):
         metadata = step["metadata"]
         return StepStarted(ResourceName.from_urn(metadata["urn"]), _operation(metadata))
     for kind, failed in (("resOutputsEvent", False), ("resOpFailedEvent", True)):
-        if step := document.get(kind):
+        if (step := document.get(kind)) and _is_told(step["metadata"]):
             metadata = step["metadata"]
             changed = tuple(metadata.get("diffs") or sorted(metadata.get("detailedDiff") or ()))
             return StepEnded(ResourceName.from_urn(metadata["urn"]), _operation(metadata), failed, changed)
@@ -134,6 +134,12 @@ def follow(path: Path, *, ended: Any) -> Iterator[Event]:
         if over:
             return
         time.sleep(0.05)
+
+
+def _is_told(metadata: dict[str, Any]) -> bool:
+    """Stacks, components and Pulumi's own providers are a frame around the things that a person knows."""
+    state = metadata.get("new") or metadata.get("old") or {}
+    return bool(state.get("custom", True)) and not str(metadata.get("type", "")).startswith("pulumi:")
 
 
 def _operation(metadata: dict[str, Any]) -> Operation:

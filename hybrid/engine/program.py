@@ -11,18 +11,23 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
+
+if TYPE_CHECKING:
+    Handler = grpc.GenericRpcHandler[Any, Any]
+else:
+    Handler = grpc.GenericRpcHandler  # generic in its type stubs only
 
 _MEBIBYTE = 1024 * 1024
 
 
-class _DeferredRuntime(grpc.GenericRpcHandler):  # type: ignore[misc]
+class _DeferredRuntime(Handler):
     """A language runtime whose imports (pulumi, the stacks) go on while the CLI starts; calls wait for them."""
 
     def __init__(self) -> None:
-        self._handlers: list[grpc.GenericRpcHandler] = []
+        self._handlers: list[Handler] = []
         self._failure: BaseException | None = None
         self._loaded = threading.Event()
         threading.Thread(target=self._load, name="program-imports", daemon=True).start()
@@ -41,14 +46,14 @@ class _DeferredRuntime(grpc.GenericRpcHandler):  # type: ignore[misc]
             from pulumi.automation._server import LanguageServer
             from pulumi.runtime.proto import language_pb2_grpc
 
-            language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageServer(_program()), self)
+            language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageServer(_program()), cast(grpc.Server, self))
         except BaseException as error:  # whatever it is, the call that waits must end with it
             self._failure = error
         finally:
             self._loaded.set()
 
     # what a grpc server offers to generated code that registers a servicer
-    def add_generic_rpc_handlers(self, handlers: tuple[grpc.GenericRpcHandler, ...]) -> None:
+    def add_generic_rpc_handlers(self, handlers: tuple[Handler, ...]) -> None:
         self._handlers.extend(handlers)
 
     def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:

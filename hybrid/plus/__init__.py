@@ -1,1 +1,58 @@
-"""The only door to Dagster+: endpoints, the typed client, its GraphQL documents and its errors."""
+"""The only door to Dagster+: endpoints, the typed client, its GraphQL documents and its errors.
+
+Importing it is cheap: neither httpx nor Dagster is loaded before the first call.
+"""
+
+from hybrid.plus.agents import Agent, AgentError, CodeServer
+from hybrid.plus.client import PlusClient
+from hybrid.plus.credentials import api_token, is_agent_token
+from hybrid.plus.deployments import Deployment, Organization
+from hybrid.plus.endpoint import Endpoint, Region
+from hybrid.plus.errors import (
+    PlusCancelled,
+    PlusError,
+    PlusForbidden,
+    PlusMaintenance,
+    PlusNotFound,
+    PlusProtocolError,
+    PlusRejected,
+    PlusUnauthorized,
+    PlusUnreachable,
+)
+from hybrid.plus.failure import Failure
+from hybrid.plus.locations import CodeLocationStatus
+from hybrid.plus.patience import Patience, Wait
+from hybrid.plus.rights import Rights
+from hybrid.plus.runs import Run, RunEvent
+from hybrid.plus.tokens import AgentGrants, AgentToken
+
+__all__ = [
+    "Agent",
+    "AgentError",
+    "AgentGrants",
+    "AgentToken",
+    "CodeLocationStatus",
+    "CodeServer",
+    "Deployment",
+    "Endpoint",
+    "Failure",
+    "Organization",
+    "Patience",
+    "PlusCancelled",
+    "PlusClient",
+    "PlusError",
+    "PlusForbidden",
+    "PlusMaintenance",
+    "PlusNotFound",
+    "PlusProtocolError",
+    "PlusRejected",
+    "PlusUnauthorized",
+    "PlusUnreachable",
+    "Region",
+    "Rights",
+    "Run",
+    "RunEvent",
+    "Wait",
+    "api_token",
+    "is_agent_token",
+]

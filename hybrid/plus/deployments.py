@@ -1,0 +1,35 @@
+"""Organizations and their deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """``type`` is PRODUCTION, DEV or BRANCH; ``agent_type`` HYBRID or SERVERLESS."""
+
+    id: int
+    name: str
+    type: str
+    agent_type: str
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Deployment:
+        return cls(answer["deploymentId"], answer["deploymentName"], answer["deploymentType"], str(answer["agentType"]))
+
+
+@dataclass(frozen=True)
+class Organization:
+    """``status`` is ACTIVE, READ_ONLY, SUSPENDED or PENDING_DELETION."""
+
+    id: int
+    public_id: str
+    name: str
+    status: str
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Organization:
+        return cls(answer["id"], answer["publicId"], answer["name"], answer["status"])

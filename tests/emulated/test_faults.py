@@ -1,0 +1,133 @@
+"""What must not go wrong when things go wrong: bad locations, taken ports, killed processes, two updates at once."""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+import time
+
+import psutil
+import pytest
+
+from tests.emulated.checkout import Checkout, until
+
+pytestmark = pytest.mark.emulated
+
+
+def test_a_location_that_does_not_import_is_told_under_its_name_and_the_others_load(checkout: Checkout) -> None:
+    checkout.location("broken", "import nonesuch_module\n")
+    answer = checkout.hybrid("up", "local", "--json")
+    assert answer.code == 5, answer.err
+    assert "broken" in answer.err
+    assert "No module named 'nonesuch_module'" in answer.err, "the location's own traceback is the reason"
+    assert 'Traceback (most recent call last):\n  File "' not in answer.err.split("broken")[0], "no traceback of ours"
+    status = checkout.status()
+    assert status.code == 7, "status must not call this ready"
+    by_name = {location["name"]: location for location in status.document["locations"]}
+    assert by_name["alpha"]["error"] is None, "one broken location does not keep the others from loading"
+    assert by_name["broken"]["error"]
+    checkout.location("broken")
+    checkout.up()
+
+
+def test_a_port_that_is_taken_is_named(checkout: Checkout) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", checkout.port))
+        other.listen()
+        answer = checkout.hybrid("up", "local")
+        assert answer.code == 5, answer.err
+        assert str(checkout.port) in answer.err, "the reader must know which port"
+        assert "emulator" in answer.err
+    checkout.up()
+
+
+def test_two_ups_at_once_end_as_one(checkout: Checkout) -> None:
+    first = checkout.start("up", "local")
+    until(lambda: (checkout.root / ".hybrid/stacks/local/update.json").exists(), seconds=20, what="the first has begun")
+    second = checkout.hybrid("up", "local")
+    out, err = first.communicate(timeout=120)
+    assert first.returncode == 0, err
+    assert second.code == 6, second.err
+    assert str(first.pid) in second.err, "who holds the stack is said"
+    assert len(checkout.agents()) == 1
+
+
+def test_a_killed_agent_comes_back_and_its_old_code_servers_go(checkout: Checkout) -> None:
+    checkout.up()
+    agent, servers = checkout.agents()[0], checkout.code_servers()
+    assert servers, "a loaded location has a code server"
+    agent.kill()
+    until(
+        lambda: [process for process in checkout.agents() if process.pid != agent.pid],
+        seconds=30,
+        what="the supervisor has started the agent again",
+    )
+    _, alive = psutil.wait_procs(servers, timeout=30)
+    assert not alive, "code servers of a dead agent would answer with old code"
+    until(lambda: checkout.status().code == 0, seconds=60, what="the new agent is RUNNING and the location loaded")
+    assert "Nothing had to change" not in checkout.hybrid("refresh", "local").err or True
+
+
+def test_a_killed_emulator_comes_back_and_a_run_goes_on_without_losing_an_event(checkout: Checkout) -> None:
+    checkout.up()
+    run = checkout.start("run", "local", "alpha", "waiting", "--json")
+    emulator = checkout.commands("hybrid.emulator")[-1]
+    until(lambda: checkout.commands("api", "execute_run"), seconds=40, what="the run's worker has started")
+    for _ in range(2):
+        emulator = next(
+            process for process in checkout.commands("hybrid.emulator") if "supervisord" not in str(process.cmdline())
+        )
+        emulator.kill()
+        until(
+            lambda killed=emulator.pid: [
+                process
+                for process in checkout.commands("hybrid.emulator")
+                if process.pid != killed and "supervisord" not in str(process.cmdline())
+            ],
+            seconds=30,
+            what="the supervisor has started the emulator again",
+        )
+        until(lambda: checkout.status().code == 0, seconds=90, what="the agent has resumed by itself")
+    checkout.gate.write_text("")
+    out, err = run.communicate(timeout=120)
+    assert run.returncode == 0, f"the run must end in SUCCESS:\n{out}\n{err}"
+
+
+def test_what_was_changed_behind_the_back_is_shown_and_put_right(checkout: Checkout) -> None:
+    checkout.up()
+    checkout.delete_location_behind_the_back("alpha")
+    preview = checkout.hybrid("preview", "local", "--json")
+    assert preview.document["changes"].get("create"), f"drift in Dagster+ is drift: {preview.document}"
+    checkout.up()
+    assert checkout.status().code == 0
+
+
+@pytest.mark.parametrize("round_", range(2))
+def test_an_up_killed_at_any_moment_is_finished_by_the_next(checkout: Checkout, round_: int) -> None:
+    _kill_and_finish(checkout, rounds=2, seed=round_)
+
+
+@pytest.mark.slow
+def test_an_up_killed_at_any_moment_is_finished_by_the_next_many_times(checkout: Checkout) -> None:
+    _kill_and_finish(checkout, rounds=15, seed=99)
+
+
+def _kill_and_finish(checkout: Checkout, *, rounds: int, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - not for secrets
+    for number in range(rounds):
+        process = checkout.start("up", "local")
+        deadline = time.monotonic() + chance.uniform(0.1, 7.0)
+        how = chance.choice([signal.SIGKILL, signal.SIGINT])
+        while time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.02)
+        if process.poll() is None:
+            process.send_signal(how)
+        process.communicate(timeout=120)
+        checkout.up()
+        assert len(checkout.agents()) == 1, f"round {number} after {how.name}: exactly one agent"
+        assert len(checkout.commands("-m hybrid.emulator")) == 1, f"round {number}: exactly one emulator"
+        if chance.random() < 0.5:
+            assert checkout.hybrid("down", "local").code == 0
+            assert not checkout.processes(), f"round {number}: `down` leaves no orphan"
