@@ -72,6 +72,7 @@ class LocalAgent(pulumi.ComponentResource):
                         storage_folder=args.storage,
                     )
                 },
+                remove_on_delete=[str(args.directory)],
                 leftover_commands=[_CODE_SERVER],
                 stop_timeout_seconds=args.spec.stop_timeout_seconds,
                 survives_reboot=args.spec.survives_reboot,

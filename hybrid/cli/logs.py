@@ -16,7 +16,7 @@ from hybrid.errors import UsageError
 from hybrid.redaction import redact
 from hybrid.workspace import StackFolder, Workspace
 
-LOG_NAME = "process.log"
+LOG_NAME = "output.log"
 
 
 def register(app: typer.Typer) -> None:

@@ -42,12 +42,12 @@ def run(
     from hybrid.engine.stack import identity
     from hybrid.plus import PlusClient, api_token
 
+    tags, run_config = _tags(tag or []), _config(config)
     who = identity(Workspace.of_this_checkout(), stack)
-    tags = _tags(tag or [])
     if partition is not None:
         tags["dagster/partition"] = partition
     with PlusClient(who.endpoint, api_token(os.environ, who.token_file)) as client:
-        run_id = client.launch_run(location, job, run_config=_config(config), tags=tags)
+        run_id = client.launch_run(location, job, run_config=run_config, tags=tags)
         note(f"Run {run_id}  {who.page}/runs/{run_id}")
         status = client.run(run_id).status
         try:

@@ -36,7 +36,7 @@ def up(stack: StackName = "local", yes: Yes = False, as_json: Json = False) -> N
 
     _agreed(stack, yes, "up")
     outcome = _run(stack, "up")
-    note("Nothing had to change." if not _changed(outcome) else f"Done: {_counts(outcome)}.")
+    note("Nothing had to change." if not outcome.changes else f"Done: {_counts(outcome)}.")
     print_standing(stack, as_json=as_json)
 
 
@@ -51,7 +51,7 @@ def preview(stack: StackName = "local", as_json: Json = False) -> None:
     if as_json:
         answer_json({"stack": stack, "changes": outcome.changes})
     else:
-        note("Nothing would change." if not _changed(outcome) else f"Would do: {_counts(outcome)}.")
+        note("Nothing would change." if not outcome.changes else f"Would do: {_counts(outcome)}.")
 
 
 def refresh(stack: StackName = "local", as_json: Json = False) -> None:
@@ -65,7 +65,7 @@ def refresh(stack: StackName = "local", as_json: Json = False) -> None:
     if as_json:
         answer_json({"stack": stack, "changes": outcome.changes})
     else:
-        note("All is as the state says." if not _changed(outcome) else f"Differed: {_counts(outcome)}.")
+        note("All is as the state says." if not outcome.changes else f"Differed: {_counts(outcome)}.")
 
 
 def down(stack: StackName = "local", yes: Yes = False) -> None:
@@ -83,7 +83,7 @@ def down(stack: StackName = "local", yes: Yes = False) -> None:
     identity(workspace, stack)
     _agreed(stack, yes, "down")
     outcome = _run(stack, "destroy")
-    note("Nothing was standing." if not _changed(outcome) else f"Taken away: {_counts(outcome)}.")
+    note("Nothing was standing." if not outcome.changes else f"Taken away: {_counts(outcome)}.")
 
 
 def _run(stack: str, command: Command) -> Outcome:
@@ -113,9 +113,5 @@ def _agreed(stack: str, yes: bool, command: str) -> None:
     typer.confirm(f"{command} the stack '{stack}'?", abort=True)
 
 
-def _changed(outcome: Outcome) -> bool:
-    return any(count for operation, count in outcome.changes.items() if operation not in {"same", "read", "refresh"})
-
-
 def _counts(outcome: Outcome) -> str:
-    return ", ".join(f"{count} to {name}" for name, count in outcome.changes.items() if name != "same" and count)
+    return ", ".join(f"{count} to {name}" for name, count in outcome.changes.items())

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from hybrid.workspace import Workspace
 Command = Literal["up", "preview", "refresh", "destroy"]
 Listener = Callable[[events.Event], None]
 
+_READING = frozenset({"same", "read", "refresh"})
 _RUNS_PROGRAM: dict[Command, bool] = {"up": True, "preview": True, "refresh": False, "destroy": False}
 
 
@@ -29,18 +31,21 @@ _RUNS_PROGRAM: dict[Command, bool] = {"up": True, "preview": True, "refresh": Fa
 class Outcome:
     """How an update ended."""
 
-    changes: dict[str, int] = field(default_factory=dict)
+    steps: list[events.StepEnded] = field(default_factory=list)
+    """What was done (in a preview: would be done), in order, reading aside."""
     errors: list[events.Message] = field(default_factory=list)
-    failed_steps: list[events.StepEnded] = field(default_factory=list)
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """How many resources by operation: ``{"create": 6}``; empty when nothing had to change."""
+        return dict(Counter(step.operation for step in self.steps if not step.failed))
 
     def take(self, event: events.Event) -> None:
         match event:
-            case events.Summary(changes=changes):
-                self.changes = changes
+            case events.StepEnded(operation=operation) if operation not in _READING:
+                self.steps.append(event)
             case events.Message(severity="error", ephemeral=False):
                 self.errors.append(event)
-            case events.StepEnded(failed=True):
-                self.failed_steps.append(event)
             case _:
                 pass
 

@@ -78,12 +78,9 @@ class Message:
 
 @dataclass(frozen=True)
 class Summary:
-    changes: dict[str, int] = field(default_factory=dict)
+    """The engine's own last word; its counts include the frame of stack and components."""
 
-    @property
-    def changed(self) -> bool:
-        """Whether anything but reading was done."""
-        return any(count for operation, count in self.changes.items() if operation not in {"same", "read", "refresh"})
+    changes: dict[str, int] = field(default_factory=dict)
 
 
 Event = StepStarted | StepEnded | Message | Summary
@@ -139,7 +136,7 @@ def follow(path: Path, *, ended: Any) -> Iterator[Event]:
 def _is_told(metadata: dict[str, Any]) -> bool:
     """Stacks, components and Pulumi's own providers are a frame around the things that a person knows."""
     state = metadata.get("new") or metadata.get("old") or {}
-    return bool(state.get("custom", True)) and not str(metadata.get("type", "")).startswith("pulumi:")
+    return bool(state.get("custom")) and not str(metadata.get("type", "")).startswith("pulumi:")
 
 
 def _operation(metadata: dict[str, Any]) -> Operation:

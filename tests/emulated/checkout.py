@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from hybrid.plus import Endpoint, PlusClient, api_token
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 HYBRID = REPOSITORY / ".venv" / "bin" / "hybrid"
 
@@ -84,7 +86,8 @@ class Answer:
 class Checkout:
     """One checkout. ``hybrid(...)`` runs the command line in it as a person would."""
 
-    def __init__(self, root: Path, *, port: int | None = None, settings: str = "") -> None:
+    def __init__(self, root: Path, *, port: int | None = None, settings: str = "", shared: Path | None = None) -> None:
+        """``shared``: a folder for locations' environments, so that tests with the same dependencies install once."""
         self.root = root
         self.port = port or free_port()
         root.mkdir(parents=True, exist_ok=True)
@@ -95,6 +98,10 @@ class Checkout:
         for name in ("hybrid", "agent", "infra", ".venv"):
             (root / name).symlink_to(REPOSITORY / name)
         (root / "locations").mkdir()
+        if shared is not None:
+            shared.mkdir(exist_ok=True)
+            (root / ".hybrid").mkdir(mode=0o700)
+            (root / ".hybrid" / "environments").symlink_to(shared)
         (root / "stacks" / "Pulumi.local.yaml").write_text(
             f"config:\n  hybrid:emulator:\n    port: {self.port}\n{settings}", encoding="utf-8"
         )
@@ -187,6 +194,11 @@ class Checkout:
 
     def code_servers(self) -> list[psutil.Process]:
         return self.commands("api", "grpc")
+
+    def client(self) -> PlusClient:
+        """Somebody else who changes things in Dagster+ by its API."""
+        endpoint = Endpoint(url=f"http://127.0.0.1:{self.port}", organization="local", deployment="prod")
+        return PlusClient(endpoint, api_token({}, self.root / ".hybrid/stacks/local/emulator/api-token"))
 
     def destroy(self) -> None:
         """What a failed test left: nothing may outlive it."""

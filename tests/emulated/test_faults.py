@@ -47,7 +47,7 @@ def test_two_ups_at_once_end_as_one(checkout: Checkout) -> None:
     first = checkout.start("up", "local")
     until(lambda: (checkout.root / ".hybrid/stacks/local/update.json").exists(), seconds=20, what="the first has begun")
     second = checkout.hybrid("up", "local")
-    out, err = first.communicate(timeout=120)
+    _, err = first.communicate(timeout=120)
     assert first.returncode == 0, err
     assert second.code == 6, second.err
     assert str(first.pid) in second.err, "who holds the stack is said"
@@ -67,7 +67,6 @@ def test_a_killed_agent_comes_back_and_its_old_code_servers_go(checkout: Checkou
     _, alive = psutil.wait_procs(servers, timeout=30)
     assert not alive, "code servers of a dead agent would answer with old code"
     until(lambda: checkout.status().code == 0, seconds=60, what="the new agent is RUNNING and the location loaded")
-    assert "Nothing had to change" not in checkout.hybrid("refresh", "local").err or True
 
 
 def test_a_killed_emulator_comes_back_and_a_run_goes_on_without_losing_an_event(checkout: Checkout) -> None:
@@ -97,7 +96,8 @@ def test_a_killed_emulator_comes_back_and_a_run_goes_on_without_losing_an_event(
 
 def test_what_was_changed_behind_the_back_is_shown_and_put_right(checkout: Checkout) -> None:
     checkout.up()
-    checkout.delete_location_behind_the_back("alpha")
+    with checkout.client() as client:
+        assert client.delete_location("alpha")
     preview = checkout.hybrid("preview", "local", "--json")
     assert preview.document["changes"].get("create"), f"drift in Dagster+ is drift: {preview.document}"
     checkout.up()

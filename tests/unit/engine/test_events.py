@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid.engine import events
+from hybrid.engine.engine import Outcome
 
 pytestmark = pytest.mark.unit
 
 URN = "urn:pulumi:local::hybrid::dagsterhybrid:agent:LocalAgent$dagsterhybrid:index:Process::agent-process"
+
+CUSTOM = {"new": {"custom": True}, "type": "dagsterhybrid:index:Process"}
 
 
 def line(kind: str, body: dict[str, Any]) -> str:
@@ -27,7 +30,7 @@ def test_a_resource_is_named_by_kind_and_name_not_by_urn() -> None:
 
 def test_a_replacement_is_one_thing_to_people() -> None:
     step = events.parse(
-        line("resOutputsEvent", {"metadata": {"op": "create-replacement", "urn": URN, "diffs": ["url"]}})
+        line("resOutputsEvent", {"metadata": {"op": "create-replacement", "urn": URN, **CUSTOM, "diffs": ["url"]}})
     )
     assert isinstance(step, events.StepEnded)
     assert step.operation == "replace", "create-replacement is the engine's word"
@@ -35,7 +38,7 @@ def test_a_replacement_is_one_thing_to_people() -> None:
 
 
 def test_a_failed_step_is_told_from_one_that_ended_well() -> None:
-    step = events.parse(line("resOpFailedEvent", {"metadata": {"op": "create", "urn": URN}}))
+    step = events.parse(line("resOpFailedEvent", {"metadata": {"op": "create", "urn": URN, **CUSTOM}}))
     assert isinstance(step, events.StepEnded)
     assert step.failed, "`up` must not call a failed step done"
 
@@ -52,9 +55,20 @@ def test_a_token_in_a_diagnostic_is_redacted() -> None:
     assert message.text.startswith("bad"), "the engine's colour marks are not words"
 
 
+@pytest.mark.parametrize(
+    "metadata", [{"new": {}}, {"old": {}}, {"new": {"custom": True}, "type": "pulumi:providers:x"}]
+)
+def test_the_frame_of_stack_components_and_providers_is_not_told(metadata: dict[str, Any]) -> None:
+    assert events.parse(line("resOutputsEvent", {"metadata": {"op": "create", "urn": URN, **metadata}})) is None
+
+
 def test_nothing_but_reading_is_no_change() -> None:
-    assert not events.Summary({"same": 9, "refresh": 2}).changed, "`up` twice must say that nothing had to change"
-    assert events.Summary({"same": 9, "update": 1}).changed
+    outcome = Outcome()
+    for operation in ("same", "refresh", "read"):
+        event = events.parse(line("resOutputsEvent", {"metadata": {"op": operation, "urn": URN, **CUSTOM}}))
+        assert event is not None
+        outcome.take(event)
+    assert outcome.changes == {}, "`up` twice must say that nothing had to change"
 
 
 def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
