@@ -123,8 +123,8 @@ class LocalAgentSpec(Spec):
     Dagster has it, it stays beside its successor with its memory for one to two minutes."""
 
     stop_timeout_seconds: int = Field(default=30, ge=1, le=600)
-    """How long the agent may take to stop before it is killed, in seconds. Default 30: it stops in two when it need not
-    wait for its code servers."""
+    """How long the agent may take to stop before it is killed, in seconds. Default 30: it and its code servers end in
+    about four."""
 
     survives_reboot: bool = False
     """Whether the agent is a service of the user's systemd, and so comes back after a reboot. Linux only. Default

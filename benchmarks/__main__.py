@@ -1,0 +1,37 @@
+"""``python -m benchmarks [PART…]``: measure, and print Markdown. Parts: stand-up, no-op, storage."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+from benchmarks import no_op_up, stand_up, storage
+from benchmarks.figure import Figure, table
+
+PARTS = {
+    "stand-up": lambda: [*stand_up.measure(1), *stand_up.measure(10)],
+    "no-op": lambda: [*no_op_up.measure(1), *no_op_up.measure(100)],
+    "storage": storage.measure,
+}
+
+
+def main(chosen: list[str]) -> int:
+    unknown = set(chosen) - set(PARTS)
+    if unknown:
+        sys.stderr.write(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}\n")
+        return 2
+    load = os.getloadavg()[0]
+    print(
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}\n"
+    )
+    figures: list[Figure] = []
+    for name in chosen or PARTS:
+        sys.stderr.write(f"measuring {name} …\n")
+        figures += PARTS[name]()
+    print(table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
