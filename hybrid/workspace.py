@@ -88,6 +88,11 @@ class StackFolder:
         """The API token of the embedded Dagster+'s administrator, mode 0600, written by the emulator itself."""
         return self.emulator / "api-token"
 
+    @property
+    def storage(self) -> Path:
+        """Asset values that no IO manager of the team's own takes elsewhere."""
+        return self.root / "storage"
+
     def process(self, name: str) -> Path:
         """The folder of a supervised process: its files, log and supervisor."""
         return self.root / "processes" / name

@@ -24,13 +24,13 @@ def env(stack: StackName = "local", as_json: Json = False) -> None:
     Example: [bold]eval "$(.venv/bin/hybrid env)" && pulumi preview[/]
     """
     from hybrid.cli.console import answer_json, note
+    from hybrid.cli.tools import pulumi_with_progress
     from hybrid.engine import backend
     from hybrid.engine.engine import Engine
     from hybrid.engine.stack import identity
-    from hybrid.toolchain import ensure_pulumi
 
     workspace, given = Workspace.of_this_checkout(), dict(os.environ)
-    pulumi = ensure_pulumi(note)
+    pulumi = pulumi_with_progress()
     Engine(workspace, stack, pulumi, given, note).prepare()
     identity(workspace, stack)  # a wrong stack file is said now, not in the middle of an update
     values = {**backend.variables(workspace, pulumi, given), "PULUMI_STACK": stack}

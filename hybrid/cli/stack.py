@@ -89,11 +89,11 @@ def down(stack: StackName = "local", yes: Yes = False) -> None:
 def _run(stack: str, command: Command) -> Outcome:
     from hybrid.cli.console import note, notes
     from hybrid.cli.progress import UpdateProgress
+    from hybrid.cli.tools import pulumi_with_progress
     from hybrid.engine.engine import Engine
-    from hybrid.toolchain import ensure_pulumi
 
     workspace = Workspace.of_this_checkout()
-    engine = Engine(workspace, stack, ensure_pulumi(note), dict(os.environ), note)
+    engine = Engine(workspace, stack, pulumi_with_progress(), dict(os.environ), note)
     with UpdateProgress(notes, preview=command == "preview") as progress:
         return engine.run(command, progress)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import signal
 import socket
-import time
 
 import psutil
 import pytest
@@ -102,32 +99,3 @@ def test_what_was_changed_behind_the_back_is_shown_and_put_right(checkout: Check
     assert preview.document["changes"].get("create"), f"drift in Dagster+ is drift: {preview.document}"
     checkout.up()
     assert checkout.status().code == 0
-
-
-@pytest.mark.parametrize("round_", range(2))
-def test_an_up_killed_at_any_moment_is_finished_by_the_next(checkout: Checkout, round_: int) -> None:
-    _kill_and_finish(checkout, rounds=2, seed=round_)
-
-
-@pytest.mark.slow
-def test_an_up_killed_at_any_moment_is_finished_by_the_next_many_times(checkout: Checkout) -> None:
-    _kill_and_finish(checkout, rounds=15, seed=99)
-
-
-def _kill_and_finish(checkout: Checkout, *, rounds: int, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - not for secrets
-    for number in range(rounds):
-        process = checkout.start("up", "local")
-        deadline = time.monotonic() + chance.uniform(0.1, 7.0)
-        how = chance.choice([signal.SIGKILL, signal.SIGINT])
-        while time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.02)
-        if process.poll() is None:
-            process.send_signal(how)
-        process.communicate(timeout=120)
-        checkout.up()
-        assert len(checkout.agents()) == 1, f"round {number} after {how.name}: exactly one agent"
-        assert len(checkout.commands("-m hybrid.emulator")) == 1, f"round {number}: exactly one emulator"
-        if chance.random() < 0.5:
-            assert checkout.hybrid("down", "local").code == 0
-            assert not checkout.processes(), f"round {number}: `down` leaves no orphan"

@@ -1,0 +1,62 @@
+# The commands of this repository. They need Python 3.11 to 3.13, make and git; the rest they get.
+# Works with GNU make 3.81 (macOS) and newer. `setup` starts no Python when nothing has changed.
+
+STACK ?= local
+ARGS ?=
+# Two at a time, a module to a worker: most of the time is spent waiting for agents to start.
+WORKERS ?= -n 2 --dist loadscope
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tools up down status preview test test-slow check docs bench lock clean
+
+# Without compiled bytecode every process of Dagster takes about three times as long to start.
+unexport PYTHONDONTWRITEBYTECODE
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo "  STACK=name chooses another stack than local; ARGS='…' is handed on to hybrid or pytest."
+
+setup: ## Make or refresh the environment .venv from requirements.lock
+	@./bootstrap.sh
+
+tools: setup
+	@.venv/bin/hybrid tools install
+
+up: tools ## Stand the stack up; ends when the agent is RUNNING and every location is loaded
+	@.venv/bin/hybrid up $(STACK) $(ARGS)
+
+down: tools ## Take the stack away
+	@.venv/bin/hybrid down $(STACK) $(ARGS)
+
+status: setup ## Show the agent and the code locations as Dagster+ sees them
+	@.venv/bin/hybrid status $(STACK) $(ARGS)
+
+preview: tools ## Show what `make up` would change
+	@.venv/bin/hybrid preview $(STACK) $(ARGS)
+
+test: tools ## Run the tests
+	.venv/bin/pytest -q locations/hello/tests
+	.venv/bin/pytest $(WORKERS) $(ARGS)
+
+test-slow: tools ## Run the tests that take minutes
+	.venv/bin/pytest -m "slow and not live" $(ARGS)
+
+check: setup ## Check style, types and the import rule
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest -q tests/unit/test_architecture.py
+
+docs: setup ## Write docs/settings.md anew from the models
+	@.venv/bin/python -m stacks.reference > docs/settings.md
+
+bench: tools ## Measure speed and memory, each beside its peer
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+lock: setup ## Write requirements.lock anew from pyproject.toml (ARGS=--upgrade takes newer releases)
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+		--python-version 3.11 --all-extras pyproject.toml -o requirements.lock $(ARGS)
+
+clean: ## Remove the environment and caches; stacks and their state stay
+	rm -rf .venv .hybrid/bootstrap .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

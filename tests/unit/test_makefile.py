@@ -1,0 +1,112 @@
+"""The commands around Python: what make would run, and how setup and CI end when something is wrong. Nothing is
+installed here; that setup installs and then rests is proved by the slow test of tier `program`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parents[2]
+SHELL_TOOLS = ("sh", "cat", "cksum", "dirname", "grep", "head", "mkdir", "mv", "rm", "tail")
+
+
+def _run(command: list[str], folder: Path, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **(environ or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _script(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+
+
+def test_make_up_makes_the_environment_then_the_tools_then_the_stack() -> None:
+    said = _run(["make", "--no-print-directory", "-n", "up", "STACK=staging"], ROOT).stdout
+    order = [said.find(command) for command in ("./bootstrap.sh", "hybrid tools install", "hybrid up staging")]
+    assert -1 not in order, f"a new machine needs all three: {said}"
+    assert order == sorted(order), "each needs the one before"
+
+
+def test_make_by_itself_lists_the_commands() -> None:
+    listed = set(re.findall(r"^  make (\S+)", _run(["make", "--no-print-directory"], ROOT).stdout, flags=re.MULTILINE))
+    declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert declared is not None, "a folder named as a command must not switch the command off"
+    assert listed | {"tools"} == set(declared[1].split()), "a command that is not listed is not found"
+
+
+def test_the_commands_do_not_hand_the_setting_against_bytecode_on() -> None:
+    assert re.search(r"^unexport PYTHONDONTWRITEBYTECODE$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE), (
+        "with it each process of Dagster takes three times as long to start"
+    )
+
+
+@pytest.mark.parametrize("present", ["Python 3.10.13", None])
+def test_a_machine_without_a_fitting_python_is_told_in_one_sentence(tmp_path: Path, present: str | None) -> None:
+    for name in ("bootstrap.sh", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for tool in SHELL_TOOLS:
+        (tmp_path / "path").mkdir(exist_ok=True)
+        (tmp_path / "path" / tool).symlink_to(shutil.which(tool) or tool)
+    if present:
+        _script(tmp_path / "path" / "python3", f'[ "$1" = --version ] && echo "{present}" && exit; exit 1')
+    answer = _run(["./bootstrap.sh"], tmp_path, {"PATH": str(tmp_path / "path"), "PYTHON": ""})
+    assert answer.returncode != 0, "make must stop here"
+    assert answer.stderr.count("\n") == 1, f"one sentence, no traceback: {answer.stderr}"
+    assert "Python 3.11, 3.12 or 3.13 is needed" in answer.stderr, "the reader learns what to install"
+    assert (present or "no python3") in answer.stderr, "and what is here instead"
+    assert not (tmp_path / ".venv").exists(), "nothing is begun that cannot be ended"
+
+
+def _ci(checkout: Path, failing: str) -> subprocess.CompletedProcess[str]:
+    """Run CI with a make that records its targets and fails for ``failing``, as pytest does when it finds no test."""
+    shutil.copytree(ROOT / ".ci", checkout / ".ci")
+    make = f'echo "$1" >> made; [ "$1" = {failing} ] && echo "no tests ran" && exit 5; [ "$CI" = true ]'
+    _script(checkout / "path" / "make", make)
+    return _run([str(checkout / ".ci" / "run")], checkout, {"PATH": f"{checkout / 'path'}:{os.environ['PATH']}"})
+
+
+def test_ci_runs_every_step_with_its_time(tmp_path: Path) -> None:
+    answer = _ci(tmp_path, "nothing")
+    steps = (tmp_path / "made").read_text().split()
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert {"check", "test", "test-slow"} <= set(steps), "all three must pass before a change is taken"
+    for step in steps:
+        assert re.search(rf"^{step} +\d+ s  passed$", answer.stdout, flags=re.MULTILINE), f"{step} shows its time"
+
+
+@pytest.mark.parametrize("failing", ["check", "test", "test-slow"])
+def test_ci_fails_with_any_step_and_still_runs_the_others(tmp_path: Path, failing: str) -> None:
+    answer = _ci(tmp_path, failing)
+    assert answer.returncode != 0, "no test collected is a failure like any other"
+    assert "test-slow" in (tmp_path / "made").read_text().split(), "one run tells all"
+    assert re.search(rf"^{failing} +\d+ s  FAILED$", answer.stdout, flags=re.MULTILINE), "the closing lines say which"
+    assert "no tests ran" in answer.stdout, "what pytest said is shown"
+
+
+def test_ci_stops_when_the_environment_cannot_be_made(tmp_path: Path) -> None:
+    answer = _ci(tmp_path, "setup")
+    assert answer.returncode != 0, "nothing can be tested"
+    assert (tmp_path / "made").read_text().split() == ["setup"], "a dozen failures would hide the one"
+
+
+def test_no_package_registry_is_named() -> None:
+    names = re.compile(r"pypi\.org|pythonhosted|proxy\.golang|sum\.golang|--index-url(?!$)|GOPROXY=")
+    files = ["Makefile", "bootstrap.sh", ".ci/run", "requirements.lock"]
+    found = [file for file in files if names.search((ROOT / file).read_text().replace("--no-emit-index-url", ""))]
+    assert found == [], "which registries a machine uses is its owner's business"
