@@ -21,10 +21,8 @@ def main(chosen: list[str]) -> int:
     if unknown:
         sys.stderr.write(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}\n")
         return 2
-    load = os.getloadavg()[0]
-    print(
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}\n"
-    )
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    print(f"{machine}, load before {os.getloadavg()[0]:.1f}\n")
     figures: list[Figure] = []
     for name in chosen or PARTS:
         sys.stderr.write(f"measuring {name} …\n")

@@ -49,7 +49,7 @@ def print_standing(stack: str, *, as_json: bool) -> bool:
 
 
 def _ask(who: StackIdentity) -> tuple[list[Agent], list[CodeLocationStatus]] | None:
-    """The stack's agents and locations; None when Dagster+ is the embedded one and not there, which is an answer too."""
+    """The stack's agents and locations; None when an embedded Dagster+ is not there, an answer too."""
     from hybrid.plus import Patience, PlusClient, PlusUnreachable, api_token
 
     if who.token_file is not None and not who.token_file.exists():

@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[2]
-KERNEL = {"hybrid", "hybrid.errors", "hybrid.redaction", "hybrid.workspace"}
+KERNEL = {"hybrid", "hybrid.__version__", "hybrid.errors", "hybrid.redaction", "hybrid.workspace"}
 ROOMS = {
     "stacks": {"agent", "infra", "hybrid.provider", "hybrid.delivery", "hybrid.plus", "stacks"},
     "agent": {"infra", "hybrid.provider", "agent"},
