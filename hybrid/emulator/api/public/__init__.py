@@ -1,0 +1,23 @@
+"""Dagster+'s public API: the resolvers of ``sdl/public.graphql`` and ``sdl/newer.graphql``, by subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hybrid.emulator.api.public import agents, locations, organization, tokens
+from hybrid.emulator.api.schema import Api, sdl
+from hybrid.emulator.organization import Organization
+from hybrid.emulator.seam import Runtime
+
+
+def public_api(of: Organization, runtime: Callable[[], Runtime]) -> Api:
+    """The public API of an organization. ``runtime`` waits until Dagster is loaded."""
+    return Api(
+        [sdl("public"), sdl("newer")],
+        [
+            organization.resolvers(of),
+            agents.resolvers(of),
+            tokens.resolvers(of),
+            locations.resolvers(of, runtime),
+        ],
+    )

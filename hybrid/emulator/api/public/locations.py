@@ -1,0 +1,136 @@
+"""Code locations: deployed, listed, deleted.
+
+Rests on: ``schema``; ``client`` for the documents' shape, which Dagster+'s own schema of locations judges
+(dagster_cloud/workspace/config_schema), and for agent tokens being used to deploy (``dg plus create ci-api-token``
+makes one); ``invented``: deleting a location that is not there succeeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hybrid.emulator.api.context import context_of
+from hybrid.emulator.api.public.errors import Typed, invalid_location
+from hybrid.emulator.api.schema import Resolvers
+from hybrid.emulator.organization import LocationRecord, Organization
+from hybrid.emulator.seam import Runtime
+
+
+class _Locations:
+    """Resolvers over the locations of one organization. Whoever is admitted to a deployment may deploy to it."""
+
+    def __init__(self, organization: Organization, runtime: Callable[[], Runtime]) -> None:
+        self._locations = organization.locations
+        self._runtime = runtime
+
+    def put(self, _parent: Any, info: Any, document: Any) -> Typed:
+        return self._deploy(info, [document], lambda records: _entry(records[0]))
+
+    def deploy(self, _parent: Any, info: Any, document: Any) -> Typed:
+        return self._deploy(info, _listed(document), lambda records: _several("DeployLocationsSuccess", records))
+
+    def reconcile(self, _parent: Any, info: Any, document: Any) -> Typed:
+        """What is not in the document goes away."""
+        success = "ReconcileLocationsSuccess"
+        return self._deploy(info, _listed(document), lambda records: _several(success, records), others_go=True)
+
+    def delete(self, _parent: Any, info: Any, **arguments: Any) -> Typed:
+        name = arguments["locationName"]
+        if self._locations.delete(context_of(info)["deployment"].name, name):
+            self._runtime().location_changed(name)
+        return {"__typename": "DeleteLocationSuccess", "locationName": name}
+
+    def as_document(self, _parent: Any, info: Any) -> Typed:
+        records = self._locations.all(context_of(info)["deployment"].name)
+        return {"document": {"locations": [record.document for record in records]}}
+
+    def _deploy(
+        self,
+        info: Any,
+        documents: Sequence[Any],
+        success: Callable[[list[LocationRecord]], Typed],
+        *,
+        others_go: bool = False,
+    ) -> Typed:
+        runtime, deployment = self._runtime(), context_of(info)["deployment"].name
+        errors = _faults(runtime, documents)
+        if errors:
+            return invalid_location(errors)
+        names = {document["location_name"] for document in documents}
+        gone = [record.name for record in self._locations.all(deployment) if others_go and record.name not in names]
+        deployed = [(document, runtime.deploy_metadata(document, deployment)) for document in documents]
+        records = self._locations.replace_all(deployment, deployed, delete=gone)
+        for name in [*names, *gone]:
+            runtime.location_changed(name)
+        return success(records)
+
+
+def resolvers(organization: Organization, runtime: Callable[[], Runtime]) -> Resolvers:
+    locations = _Locations(organization, runtime)
+    return {
+        "Query": {
+            "locationsAsDocument": locations.as_document,
+            "workspace": lambda _parent, info: {
+                "workspaceEntries": workspace_entries(organization, context_of(info)["deployment"].name, None)
+            },
+        },
+        "Mutation": {
+            "addOrUpdateLocationFromDocument": locations.put,
+            "deployLocations": locations.deploy,
+            "reconcileLocationsFromDocument": locations.reconcile,
+            "deleteLocation": locations.delete,
+        },
+    }
+
+
+def workspace_entries(
+    organization: Organization, deployment: str, queues: Sequence[str | None] | None
+) -> list[dict[str, Any]]:
+    """The deployment's locations that agents of ``queues`` serve; all of them for None."""
+    return [
+        _entry(record)
+        for record in organization.locations.all(deployment)
+        if queues is None or record.agent_queue in queues
+    ]
+
+
+def _entry(record: LocationRecord) -> Typed:
+    return {
+        "__typename": "WorkspaceEntry",
+        "locationName": record.name,
+        "serializedDeploymentMetadata": record.metadata,
+        "metadataTimestamp": record.metadata_timestamp,
+        "dataUpdatedTimestamp": record.uploaded_timestamp,
+        "hasOutdatedData": record.outdated,
+        "hasLoadError": record.error is not None,
+    }
+
+
+def _several(success: str, records: list[LocationRecord]) -> Typed:
+    return {"__typename": success, "locations": [_entry(record) for record in records]}
+
+
+def _listed(document: Any) -> list[Any]:
+    """The locations of a document, which names them under ``locations``: a list, or (of old) a map by name."""
+    locations = document.get("locations") if isinstance(document, dict) else None
+    if isinstance(locations, dict):
+        return [{"location_name": name, **(value or {})} for name, value in locations.items()]
+    return locations if isinstance(locations, list) else [locations]
+
+
+def _faults(runtime: Runtime, documents: Sequence[Any]) -> list[str]:
+    """What is wrong with the documents, the location's name before each fault when there are several."""
+    errors: list[str] = []
+    seen: set[str] = set()
+    for document in documents:
+        name = document.get("location_name") if isinstance(document, dict) else None
+        if not isinstance(name, str) or not name:
+            errors.append("A location's document is a map with location_name.")
+            continue
+        if name in seen:
+            errors.append(f"{name}: named twice.")
+        seen.add(name)
+        prefix = f"{name}: " if len(documents) > 1 else ""
+        errors += [f"{prefix}{fault}" for fault in runtime.validate_document(document)]
+    return errors

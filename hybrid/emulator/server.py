@@ -1,0 +1,138 @@
+"""Starting and ending the embedded Dagster+.
+
+The order is the point: listen first, then the control plane, which answers without Dagster, then Dagster itself in a
+thread of its own. Only the standard library is imported before the socket listens.
+
+Rests on: ``invented``; ``client`` for keeping connections longer than the 30 s between heartbeats.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from hybrid.emulator.folder import DataFolder
+from hybrid.emulator.listening import is_loopback_address, listen, url_of
+from hybrid.emulator.logs import log_to_stderr
+
+if TYPE_CHECKING:
+    from hybrid.emulator.organization import Organization
+    from hybrid.emulator.seam import Runtime
+
+_KEEP_ALIVE_SECONDS: Final = 75
+_DRAIN_SECONDS: Final = 1  # for requests under way when it is told to end
+_LAST_SECONDS: Final = 1.6  # then whatever still runs is left behind
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """``port`` 0 takes a free one, which the log names. ``host`` other than loopback needs ``allow_remote``."""
+
+    data: Path
+    port: int
+    host: str = "127.0.0.1"
+    organization: str = "local"
+    deployment: str = "prod"
+    allow_remote: bool = False
+
+
+def serve(options: ServeOptions) -> NoReturn:
+    """Serve until SIGTERM or SIGINT, then end the process within two seconds.
+
+    For the main thread. It raises ``AddressError`` and ``DataFolderError`` (both ``HybridError``) when it cannot start.
+    The exit code is 0, or 1 when Dagster could not be loaded; the log says why.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end_at_once)
+    listener = listen(options.host, options.port, allow_remote=options.allow_remote)
+    with listener, DataFolder(options.data.absolute()) as folder:
+        log_to_stderr()
+        from hybrid.emulator.organization import Organization  # not before the socket listens
+
+        organization = Organization(folder.path, options.organization, options.deployment)
+        try:
+            loopback = is_loopback_address(options.host)
+            served = _serve_on(listener, organization, folder.path, open_to_loopback=loopback)
+        finally:
+            organization.close()
+    _leave(0 if served else 1)
+
+
+def _serve_on(listener: socket.socket, organization: Organization, data: Path, *, open_to_loopback: bool) -> bool:
+    """Serve until told to end. False when that is because Dagster could not be loaded."""
+    from hybrid.emulator.api.endpoint import GraphQLEndpoint
+    from hybrid.emulator.api.meter import Meter
+    from hybrid.emulator.api.service import Service
+    from hybrid.emulator.application import Application
+    from hybrid.emulator.browser import BrowserGate
+    from hybrid.emulator.http_server import HttpServer
+    from hybrid.emulator.loading import RuntimeLoader
+
+    url, meter, failed = url_of(listener), Meter(), threading.Event()
+
+    def load() -> Runtime:
+        from hybrid.emulator.runtime import Runtime as DagsterRuntime  # Dagster's imports: seconds of them
+
+        runtime = DagsterRuntime.load(data, organization, organization.deployment.name)
+        _log.info("Dagster is loaded")
+        for location in organization.locations.all(organization.deployment.name):
+            if location.outdated:  # the agents may not have been told before the last process ended
+                runtime.location_changed(location.name)
+        return runtime
+
+    def begin() -> None:
+        _log.info("Serving %s/%s at %s", organization.name, organization.deployment.name, url)
+        loader.start()
+
+    def wind_down() -> None:
+        _leave_after(_LAST_SECONDS, 1 if failed.is_set() else 0)
+        organization.requests.close()
+        endpoint.close()
+
+    def give_up() -> None:
+        failed.set()
+        server.end()
+
+    loader = RuntimeLoader(load, give_up)
+    endpoint = GraphQLEndpoint(organization, loader, Service(organization, loader, meter))
+    gate = BrowserGate(organization.tokens, open_to_loopback=open_to_loopback)
+    server = HttpServer(
+        Application(organization, loader, endpoint, gate, meter),
+        on_start=begin,
+        on_end=wind_down,
+        keep_alive_s=_KEEP_ALIVE_SECONDS,
+        drain_s=_DRAIN_SECONDS,
+    )
+    server.run(listener)
+    loader.close()
+    return not failed.is_set()
+
+
+def _end_at_once(_number: int, _frame: FrameType | None) -> NoReturn:
+    """A signal before anything is served: there is nothing to wind down but the ``with`` statements."""
+    raise SystemExit(0)
+
+
+def _leave(exit_code: int) -> NoReturn:
+    """End the process without the interpreter's own way out.
+
+    That would take Dagster's modules apart, which can take seconds, and wait for threads that wait for an agent.
+    Nothing is lost: what was acknowledged is committed.
+    """
+    logging.shutdown()
+    os._exit(exit_code)
+
+
+def _leave_after(seconds: float, exit_code: int) -> None:
+    """End the process if winding down is not done by then."""
+    timer = threading.Timer(seconds, _leave, (exit_code,))
+    timer.daemon = True
+    timer.start()
