@@ -110,13 +110,13 @@ def _answers(port: int) -> bool:
 
 
 def _rights(stack: str, findings: list[Finding]) -> dict[str, Any] | None:
+    from hybrid.cli.dagster_plus import client_of
     from hybrid.engine.stack import identity
-    from hybrid.plus import PlusClient, api_token
     from hybrid.toolchain.doctor import Finding
 
     try:
         who = identity(Workspace.of_this_checkout(), stack)
-        with PlusClient(who.endpoint, api_token(os.environ, who.token_file)) as client:
+        with client_of(who) as client:
             answer: dict[str, Any] = json.loads(client.rights().as_json())
     except HybridError as error:
         findings.append(Finding("organization", "missing", f"{error.what} {error.why or ''}".strip(), error.next_step))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,14 +38,14 @@ def run(
     Examples: [bold]hybrid run local hello greet[/]  ·  [bold]hybrid run local hello daily --partition 2026-01-01[/]
     """
     from hybrid.cli.console import answer_json, note, out
+    from hybrid.cli.dagster_plus import client_of
     from hybrid.engine.stack import identity
-    from hybrid.plus import PlusClient, api_token
 
     tags, run_config = _tags(tag or []), _config(config)
     who = identity(Workspace.of_this_checkout(), stack)
     if partition is not None:
         tags["dagster/partition"] = partition
-    with PlusClient(who.endpoint, api_token(os.environ, who.token_file)) as client:
+    with client_of(who) as client:
         run_id = client.launch_run(location, job, run_config=run_config, tags=tags)
         note(f"Run {run_id}  {who.page}/runs/{run_id}")
         status = client.run(run_id).status

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hybrid.errors import UsageError
+from hybrid.errors import SettingsError, UsageError
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def up(stack: StackName = "local", yes: Yes = False, as_json: Json = False) -> N
     from hybrid.cli.status import print_standing
 
     _agreed(stack, yes, "up")
+    _ready_to_serve(stack)
     outcome = _run(stack, "up")
     note("Nothing had to change." if not outcome.changes else f"Done: {_counts(outcome)}.")
     print_standing(stack, as_json=as_json)
@@ -111,6 +112,31 @@ def _agreed(stack: str, yes: bool, command: str) -> None:
             next_step=f"look at `hybrid preview {stack}`, then run `hybrid {command} {stack} --yes`.",
         )
     typer.confirm(f"{command} the stack '{stack}'?", abort=True)
+
+
+def _ready_to_serve(stack: str) -> None:
+    """Ask an organization before anything starts: whether the token is taken and the deployment waits for an agent.
+
+    Raises the door's own errors, and ``SettingsError`` for a deployment that Serverless runs: registering locations
+    there would point it at code that it cannot start.
+    """
+    from hybrid.cli.dagster_plus import client_of
+    from hybrid.engine.stack import identity
+
+    workspace = Workspace.of_this_checkout()
+    if not workspace.stack_file(stack).exists():
+        return
+    who = identity(workspace, stack)
+    if who.settings.embedded:
+        return
+    with client_of(who) as client:
+        agent_type = client.current_deployment().agent_type
+    if agent_type == "SERVERLESS" and who.settings.phase == "serve":
+        raise SettingsError(
+            f"The deployment '{who.endpoint.deployment}' of {who.endpoint.organization} is run by Serverless.",
+            why="Its code locations would be pointed at code that Serverless cannot start.",
+            next_step=f"set `hybrid:phase: prepare` in stacks/Pulumi.{stack}.yaml to stand up the agent beside it.",
+        )
 
 
 def _counts(outcome: Outcome) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +49,13 @@ def print_standing(stack: str, *, as_json: bool) -> bool:
 
 def _ask(who: StackIdentity) -> tuple[list[Agent], list[CodeLocationStatus]] | None:
     """The stack's agents and locations; None when an embedded Dagster+ is not there, an answer too."""
-    from hybrid.plus import Patience, PlusClient, PlusUnreachable, api_token
+    from hybrid.cli.dagster_plus import client_of
+    from hybrid.plus import PlusUnreachable
 
     if who.token_file is not None and not who.token_file.exists():
         return None
-    patience = Patience.none() if who.settings.embedded else Patience()
     try:
-        with PlusClient(who.endpoint, api_token(os.environ, who.token_file), patience=patience) as client:
+        with client_of(who) as client:
             agents = [agent for agent in client.agents() if agent.label == who.agent_label]
             return agents, client.code_locations()
     except PlusUnreachable:

@@ -1,0 +1,29 @@
+"""The command line's way to Dagster+: the stack's endpoint and token, short patience, and a word when it waits."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from hybrid.cli.console import note
+from hybrid.plus import Patience, PlusClient, Wait, api_token
+
+if TYPE_CHECKING:
+    from stacks.identity import StackIdentity
+
+# Someone sits before it: eight seconds of trying say as much as a minute does.
+_PATIENCE = Patience(attempts=4, wait_seconds=8, connect_seconds=5)
+
+
+def client_of(who: StackIdentity) -> PlusClient:
+    """A client for the stack's Dagster+. An embedded one is there at once or not at all.
+
+    Raises ``SettingsError`` when there is no usable API token.
+    """
+    patience = Patience.none() if who.settings.embedded else _PATIENCE
+    token = api_token(os.environ, who.token_file)
+    return PlusClient(who.endpoint, token, patience=patience, on_wait=_say)
+
+
+def _say(wait: Wait) -> None:
+    note(f"{wait.reason}; trying again in {wait.seconds:.0f} s")
