@@ -1,0 +1,35 @@
+"""Dagster's side of the emulator: everything that touches Dagster's objects, loaded late.
+
+Importing this package does not import Dagster; ``Runtime.load`` does, and takes about two seconds of CPU.
+
+The seam: ``hybrid.emulator.seam.Runtime`` says what the control plane may ask. Two things go beyond types:
+``info.context["headers"]`` has to be a mapping of the request's headers that does not mind their case (Starlette's
+``request.headers`` is one), because event writes carry their ``Idempotency-Key`` there; and ``storage.graphql``
+extends ``Query`` and ``Mutation`` and defines ``PythonError``, ``BigInt``, ``GenericScalar`` and ``JSONString``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hybrid.emulator.runtime.loaded import LoadedRuntime, OrganizationParts
+
+SDL_FILE = Path(__file__).with_name("storage.graphql")
+
+
+def storage_sdl() -> str:
+    """The schema of the storage operations, readable without loading anything."""
+    return SDL_FILE.read_text(encoding="utf-8")
+
+
+class Runtime:
+    """How the runtime is come by."""
+
+    @classmethod
+    def load(cls, data: Path, organization: OrganizationParts, deployment: str) -> LoadedRuntime:
+        """Import Dagster, open the storages under ``data`` and start the daemons."""
+        from hybrid.emulator.runtime.loaded import LoadedRuntime
+
+        return LoadedRuntime(data, organization, deployment)

@@ -1,0 +1,134 @@
+"""The ``AgentToken`` resource: the secret that agents show, good for what they serve and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from hybrid.errors import HybridError
+from hybrid.provider.connection import Clients, Connection, connection_record
+from hybrid.provider.definition import Definition, Flag, ListOf, Property, Record, Text
+from hybrid.provider.properties import Properties
+from hybrid.provider.resource import Call, Existing, PartialError, Resource
+
+if TYPE_CHECKING:
+    from hybrid.plus import AgentGrants, AgentToken
+
+DEFINITION: Final = Definition(
+    name="AgentToken",
+    description="An agent token of Dagster+, narrowed to the deployments that its agents serve.",
+    inputs={
+        "connection": Property(connection_record("url", "organization"), "where Dagster+'s API is"),
+        "description": Property(Text(), "its name in Dagster+; other tokens of that name are revoked", replaces=True),
+        "grants": Property(
+            Record(
+                "AgentGrants",
+                "Which deployments agents with the token may serve.",
+                {
+                    "organization": Property(Flag(), "all deployments there are and will be", default=False),
+                    "deployments": Property(ListOf(Text()), "names of full deployments", default=[]),
+                    "allBranchDeployments": Property(Flag(), "all branch deployments", default=False),
+                },
+            ),
+            "which deployments agents with it may serve",
+        ),
+    },
+    outputs={
+        "tokenId": Property(Text(), "its id in Dagster+"),
+        "token": Property(Text(), "the token itself", secret=True),
+    },
+    delete_before_replace=False,  # the agent works with the old one until it has the new one
+)
+
+
+class AgentTokenResource(Resource):
+    """See ``DEFINITION``. The id is the token's id in Dagster+."""
+
+    definition = DEFINITION
+    import_refusal = "Dagster+ shows a token's value only when it is made."
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def create(self, inputs: Properties, call: Call) -> Existing:
+        connection = Connection.of(inputs)
+        client = self._clients.client(connection, call)
+        for other in client.agent_tokens():
+            # a killed update made it and nobody has its value
+            if other.description == inputs["description"] and not other.revoked:
+                client.revoke_agent_token(other.id)
+        made = client.create_agent_token(inputs["description"])
+        outputs = _outputs(made)
+        try:
+            client.set_agent_grants(made.id, _grants(inputs))
+        except HybridError as error:
+            raise PartialError(error, id=str(made.id), outputs=outputs) from error
+        return Existing(id=str(made.id), outputs=outputs)
+
+    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
+        from hybrid.plus import PlusError, PlusNotFound
+
+        connection = Connection.of(inputs)
+        if connection.is_wiped:
+            return None
+        try:
+            found = self._clients.client(connection, call, patient=False).agent_token(int(id))
+        except PlusNotFound:
+            return None
+        except PlusError as error:
+            if not connection.is_down(error):
+                raise
+            call.report.warning("the embedded Dagster+ does not run; the token is taken to be as it was")
+            return Existing(id=id, outputs=outputs)
+        if found.revoked:
+            return None
+        drifted = {} if found.grants == _grants(inputs) else {"grants": _described(found.grants)}
+        return Existing(id=id, outputs=outputs, inputs=drifted)
+
+    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
+        connection = Connection.of(inputs)
+        self._clients.client(connection, call).set_agent_grants(int(id), _grants(inputs))
+        return Existing(id=id, outputs={name: outputs[name] for name in DEFINITION.outputs})
+
+    def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
+        from hybrid.plus import PlusError
+
+        connection = Connection.of(inputs)
+        if connection.is_wiped:
+            return
+        try:
+            self._clients.client(connection, call, patient=False).revoke_agent_token(int(id))
+        except PlusError as error:
+            if not connection.is_down(error):
+                raise
+            call.report.warning("the embedded Dagster+ does not run; its token is not revoked")
+
+
+def _outputs(token: AgentToken) -> dict[str, Any]:
+    if token.token is None:
+        raise HybridError(
+            f"Dagster+ made agent token {token.id} and did not show it.",
+            next_step="run `up` again: it revokes that one and makes another.",
+        )
+    return {"tokenId": str(token.id), "token": token.token.reveal()}
+
+
+def _grants(inputs: Properties) -> AgentGrants:
+    from hybrid.plus import AgentGrants
+
+    given = inputs["grants"]
+    return AgentGrants(
+        organization=bool(given.get("organization")),
+        deployments=frozenset(given.get("deployments") or ()),
+        all_branch_deployments=bool(given.get("allBranchDeployments")),
+    )
+
+
+def _described(grants: AgentGrants | None) -> dict[str, Any]:
+    from hybrid.plus import AgentGrants
+
+    found = grants or AgentGrants()
+    return {
+        "organization": found.organization,
+        "deployments": sorted(found.deployments),
+        "allBranchDeployments": found.all_branch_deployments,
+    }

@@ -1,0 +1,24 @@
+"""All resource types of this provider, by token."""
+
+from __future__ import annotations
+
+from hybrid.provider.agent_ready import AgentReady
+from hybrid.provider.agent_token import AgentTokenResource
+from hybrid.provider.code_location import CodeLocation
+from hybrid.provider.connection import Clients
+from hybrid.provider.process import Process
+from hybrid.provider.resource import Resource
+from hybrid.provider.virtual_environment import VirtualEnvironment
+
+
+def resources() -> dict[str, Resource]:
+    """The types by token."""
+    clients = Clients()
+    listed: tuple[Resource, ...] = (
+        Process(),
+        VirtualEnvironment(),
+        AgentTokenResource(clients),
+        CodeLocation(clients),
+        AgentReady(clients),
+    )
+    return {resource.definition.token: resource for resource in listed}

@@ -1,0 +1,175 @@
+"""The ``CodeLocation`` resource: what Dagster+ was told that a location runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hybrid.errors import HybridError
+from hybrid.provider.connection import Clients, Connection, connection_record
+from hybrid.provider.definition import Anything, Definition, Failure, MapOf, Property, Text
+from hybrid.provider.properties import UNKNOWN, Properties
+from hybrid.provider.resource import Call, Existing, Resource
+from hybrid.provider.snapshot import Snapshot
+
+Document = dict[str, Any]
+
+DEFINITION: Final = Definition(
+    name="CodeLocation",
+    description="A code location of a deployment. Locations that no stack declares are never touched.",
+    inputs={
+        "connection": Property(connection_record("organization", "deployment"), "where Dagster+'s API is"),
+        "name": Property(Text(), "the location's name", replaces=True),
+        "document": Property(
+            MapOf(Anything()), "what it runs, as Dagster+'s location document (without `location_name`)"
+        ),
+        "contentHash": Property(
+            Text(), "names the code behind the document: another value makes agents reload it", required=False
+        ),
+    },
+    outputs={
+        "documentDigest": Property(Text(), "names the document as Dagster+ keeps it"),
+        "revision": Property(Text(), "new whenever the document is sent: what waits for the location waits again"),
+    },
+)
+
+_FRESH: Final = 2.0  # seconds; locations that are read together share one answer
+_IMPORT_URL: Final = "DAGSTER_CLOUD_URL"
+
+
+class CodeLocation(Resource):
+    """See ``DEFINITION``. The id is ``organization/deployment/name``."""
+
+    definition = DEFINITION
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._snapshots: dict[Connection, Snapshot[dict[str, Document]]] = {}
+        self._last_write = float("-inf")
+
+    def check(self, inputs: Properties) -> list[Failure]:
+        document, name = inputs["document"], inputs["name"]
+        said = document.get("location_name", name) if isinstance(document, dict) else name
+        if UNKNOWN not in (said, name) and said != name:
+            return [Failure("document.location_name", f"must be left out, or be the location's name '{name}'")]
+        return []
+
+    def create(self, inputs: Properties, call: Call) -> Existing:
+        connection, name = Connection.of(inputs), inputs["name"]
+        present = self._documents(connection, call, time.monotonic()).get(name)
+        # with a content hash it is sent again: what stands may have been loaded from other code
+        if present is not None and not inputs.get("contentHash") and _normal(present) == _normal(inputs["document"]):
+            return _existing(inputs, present, revision=secrets.token_hex(8))
+        return self._put(connection, inputs, call)
+
+    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
+        if not inputs:
+            return self._imported(id, call)
+        from hybrid.plus import PlusError
+
+        connection = Connection.of(inputs)
+        if connection.is_wiped:
+            return None
+        try:
+            moment = max(self._last_write, time.monotonic() - _FRESH)
+            present = self._documents(connection, call, moment, patient=False).get(inputs["name"])
+        except PlusError as error:
+            if not connection.is_down(error):
+                raise
+            call.report.warning("the embedded Dagster+ does not run; the location is taken to be as it was")
+            return Existing(id=id, outputs=outputs)
+        if present is None:
+            return None
+        found = _existing(inputs, present, revision=outputs.get("revision", ""))
+        # Dagster+'s own form of a document may differ from ours for ever; its form then and now is what compares
+        unchanged = found.outputs["documentDigest"] == outputs.get("documentDigest")
+        return found if unchanged else Existing(found.id, found.outputs, {"document": _normal(present)})
+
+    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
+        return self._put(Connection.of(inputs), inputs, call)
+
+    def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
+        from hybrid.plus import PlusError
+
+        connection = Connection.of(inputs)
+        if connection.is_wiped:
+            return
+        try:
+            self._clients.client(connection, call, patient=False).delete_location(inputs["name"])
+        except PlusError as error:
+            if not connection.is_down(error):
+                raise
+            call.report.warning("the embedded Dagster+ does not run; the location stays registered in it")
+        self._last_write = time.monotonic()
+
+    def _put(self, connection: Connection, inputs: Properties, call: Call) -> Existing:
+        name = inputs["name"]
+        self._clients.client(connection, call).put_location({**inputs["document"], "location_name": name})
+        self._last_write = time.monotonic()
+        kept = self._documents(connection, call, self._last_write).get(name)
+        return _existing(inputs, kept if kept is not None else inputs["document"], revision=secrets.token_hex(8))
+
+    def _documents(
+        self, connection: Connection, call: Call, moment: float, *, patient: bool = True
+    ) -> dict[str, Document]:
+        client = self._clients.client(connection, call, patient=patient)
+        return self._snapshots.setdefault(connection, Snapshot()).after(moment, client.location_documents)
+
+    def _imported(self, id: str, call: Call) -> Existing | None:
+        connection, name = _parsed(id)
+        present = self._documents(connection, call, time.monotonic()).get(name)
+        if present is None:
+            return None
+        described = {
+            "url": connection.url,
+            "organization": connection.organization,
+            "deployment": connection.deployment,
+        }
+        inputs = {"connection": described, "name": name, "document": _normal(present)}
+        return Existing(id, {"documentDigest": _digest(present), "revision": secrets.token_hex(8)}, inputs)
+
+
+def _existing(inputs: Properties, kept: Document, *, revision: str) -> Existing:
+    connection = Connection.of(inputs)
+    return Existing(
+        id=f"{connection.organization}/{connection.deployment}/{inputs['name']}",
+        outputs={"documentDigest": _digest(kept), "revision": revision},
+    )
+
+
+def _parsed(id: str) -> tuple[Connection, str]:
+    organization, _, rest = id.partition("/")
+    deployment, _, name = rest.partition("/")
+    if not (organization and deployment and name):
+        raise HybridError(
+            f"'{id}' is no code location's id.",
+            why="It is ORGANIZATION/DEPLOYMENT/NAME.",
+            next_step="pulumi import dagsterhybrid:index:CodeLocation hello my-team/prod/hello "
+            f"(DAGSTER_CLOUD_API_TOKEN must be set, and {_IMPORT_URL} for the European region or an own address).",
+        )
+    url = os.environ.get(_IMPORT_URL) or f"https://{organization}.dagster.cloud"
+    return Connection(url.rstrip("/"), organization, deployment, None), name
+
+
+def _normal(value: Any) -> Any:
+    """A document without its name and without what is null or empty: neither says anything."""
+    cleaned = _cleaned(value)
+    return {key: item for key, item in cleaned.items() if key != "location_name"} if cleaned else {}
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        items = {key: _cleaned(item) for key, item in value.items()}
+        return {key: item for key, item in items.items() if item is not None} or None
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value] or None
+    return value
+
+
+def _digest(document: Document) -> str:
+    return hashlib.sha256(json.dumps(_normal(document), sort_keys=True).encode()).hexdigest()
