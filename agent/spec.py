@@ -122,9 +122,9 @@ class LocalAgentSpec(Spec):
     """Whether a code server that is replaced, or whose agent stops, is ended at once. Default true: otherwise, as
     Dagster has it, it stays beside its successor with its memory for one to two minutes."""
 
-    stop_timeout_seconds: int = Field(default=30, ge=1, le=600)
-    """How long the agent may take to stop before it is killed, in seconds. Default 30: it and its code servers end in
-    about four."""
+    stop_timeout_seconds: int = Field(default=10, ge=1, le=600)
+    """How long the agent may take to stop before it is killed, in seconds. Default 10: it and its code servers end in
+    about four, and an agent that cannot reach Dagster+ would only go on trying."""
 
     survives_reboot: bool = False
     """Whether the agent is a service of the user's systemd, and so comes back after a reboot. Linux only. Default

@@ -93,9 +93,14 @@ class StackFolder:
         """Asset values that no IO manager of the team's own takes elsewhere."""
         return self.root / "storage"
 
+    @property
+    def processes(self) -> Path:
+        """One folder a supervised process."""
+        return self.root / "processes"
+
     def process(self, name: str) -> Path:
         """The folder of a supervised process: its files, log and supervisor."""
-        return self.root / "processes" / name
+        return self.processes / name
 
 
 def checked_stack_name(name: str) -> str:

@@ -110,11 +110,11 @@ class LocalStack:
                 connection=self._connection(),
                 agent_label=agent.label,
                 locations={
-                    folder.name: location.document_digest
-                    for folder, location in zip(self.folders, locations, strict=True)
+                    folder.name: location.revision for folder, location in zip(self.folders, locations, strict=True)
                 },
                 triggers={"agent": agent.instance},
                 heartbeat_after=agent.started_at,
+                process_directory=str(self.who.folder.process("agent")),
                 timeout_seconds=self.who.settings.readiness.timeout_seconds,
             ),
             self._after_dagster_plus(),

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 # Someone sits before it: eight seconds of trying say as much as a minute does.
 _PATIENCE = Patience(attempts=4, wait_seconds=8, connect_seconds=5)
+# It is there at once or not at all; while it imports Dagster an answer may take some seconds.
+_EMBEDDED = Patience(attempts=1, maintenance_seconds=0, connect_seconds=2, answer_seconds=20)
 
 
 def client_of(who: StackIdentity) -> PlusClient:
-    """A client for the stack's Dagster+. An embedded one is there at once or not at all.
+    """A client for the stack's Dagster+.
 
     Raises ``SettingsError`` when there is no usable API token.
     """
-    patience = Patience.none() if who.settings.embedded else _PATIENCE
+    patience = _EMBEDDED if who.settings.embedded else _PATIENCE
     token = api_token(os.environ, who.token_file)
     return PlusClient(who.endpoint, token, patience=patience, on_wait=_say)
 

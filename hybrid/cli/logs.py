@@ -43,7 +43,7 @@ def logs(
 
 
 def _log_file(folder: StackFolder, stack: str, process: str) -> Path:
-    known = sorted(path.name for path in (folder.root / "processes").glob("*") if (path / LOG_NAME).exists())
+    known = sorted(path.name for path in folder.processes.glob("*") if (path / LOG_NAME).exists())
     if process in known:
         return folder.process(process) / LOG_NAME
     if not known:

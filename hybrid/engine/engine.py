@@ -85,14 +85,22 @@ class Engine:
                 self._clear_dead_locks()
             self._ensure_stack()
             outcome, code, words = self._update(command, listener, lock if writes else None)
-        if code != 0 or outcome.errors:
-            raise self._error(command, outcome, code, words)
+            if code != 0 or outcome.errors:
+                raise self._error(command, outcome, code, words)
+            if command == "destroy":
+                self._sweep()
         return outcome
 
     def prepare(self) -> None:
         """Make what must be there before any command: the state, the passphrase, the stack in the backend."""
         backend.prepare(self._workspace, self._stack, self._given)
         self._ensure_stack()
+
+    def _sweep(self) -> None:
+        from hybrid.provider.sweep import sweep
+
+        for name in sweep(self._workspace.of_stack(self._stack).processes):
+            self._report(f"An earlier update was killed and had left the process {name}; it is ended.")
 
     def _update(self, command: Command, listener: Listener, lock: UpdateLock | None) -> tuple[Outcome, int, str]:
         outcome = Outcome()

@@ -71,11 +71,15 @@ class Connection:
         return self.token_file is not None and not self.token_file.exists()
 
     def is_down(self, error: PlusError) -> bool:
-        """Whether ``error`` only says that the embedded Dagster+ does not run. Of Dagster+ itself it never does:
-        what cannot be reached there is not known to be gone."""
+        """Whether ``error`` only says that the embedded Dagster+ is down or hung. Of Dagster+ itself it
+        never does: what cannot be reached there is not known to be gone."""
         from hybrid.plus import PlusUnreachable
 
-        return self.is_embedded and isinstance(error, PlusUnreachable) and error.reason == "refused"
+        return self.is_embedded and isinstance(error, PlusUnreachable) and error.reason in {"refused", "timeout"}
+
+
+# its first answer may wait until Dagster is imported; on a loaded machine that takes ten seconds
+_ANSWER_SECONDS: Final = 20.0
 
 
 _waiting: Final[ContextVar[Report | None]] = ContextVar("_waiting", default=None)
@@ -97,7 +101,11 @@ class Clients:
         from hybrid.plus import Endpoint, Patience, PlusClient, api_token
 
         token = api_token(os.environ, connection.token_file)
-        patience = Patience() if patient or not connection.is_embedded else Patience.none()
+        patience = (
+            Patience()
+            if patient or not connection.is_embedded
+            else Patience(attempts=1, maintenance_seconds=0, answer_seconds=_ANSWER_SECONDS)
+        )
         key = (connection.url, connection.organization, connection.deployment, token, patient)
         _waiting.set(call.report)
         with self._lock:

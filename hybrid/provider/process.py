@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from hybrid.provider import family, process_folder
 from hybrid.provider.definition import Definition, Failure, Flag, ListOf, MapOf, Number, Property, Text
 from hybrid.provider.difference import Change
+from hybrid.provider.health import is_hung
 from hybrid.provider.process_spec import LOG_NAME, ProcessSpec
 from hybrid.provider.properties import UNKNOWN, Properties
 from hybrid.provider.readiness import wait_until_ready
@@ -48,7 +49,11 @@ DEFINITION: Final = Definition(
             "contains one of these",
             default=[],
         ),
-        "readinessUrl": Property(Text(), "http address that answers 2xx when it is ready", required=False),
+        "readinessUrl": Property(
+            Text(),
+            "http address that answers 2xx when it is ready; later, one that does not answer any more is started anew",
+            required=False,
+        ),
         "readinessTimeoutSeconds": Property(Number(1, 3600, whole=False), "how long to wait for that", default=60),
         "stopTimeoutSeconds": Property(Number(1, 3600), "from SIGTERM to SIGKILL; 30: an agent ends in 1", default=30),
         "logMaxBytes": Property(Number(4096, 2**40), "size at which the log is rotated", default=10 * 1024 * 1024),
@@ -119,10 +124,13 @@ class Process(Resource):
         if record.digest != outputs.get("specDigest"):
             call.report.warning(f"{spec.name} runs, but not as this stack started it")
             return None
+        hung = record.ready and is_hung(spec.readiness_url)
+        if hung:
+            call.report.warning(f"{spec.name} runs, but does not answer at {spec.readiness_url}")
         drifted = process_folder.changed_files(spec)
         return Existing(
             id=id,
-            outputs=record.outputs(spec, status.pid if record.ready else 0),
+            outputs=record.outputs(spec, status.pid if record.ready and not hung else 0),
             inputs={"files": drifted} if drifted is not None else {},
         )
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import time
 from typing import Final
-from urllib.parse import urlsplit
 
 from hybrid.provider import family, process_folder
+from hybrid.provider.health import answers
 from hybrid.provider.running import NotStartedError, Running
 
 _POLL: Final = 0.03  # seconds; each look also wakes the supervisor
 _SETTLE: Final = 0.25  # seconds that a program without a readiness address must stay up
 _QUICK_FAILURES: Final = 2  # starts that fail before we say so; one may be bad luck, such as a port not yet free
-_PROBE_SECONDS: Final = 2.0
 
 
 def wait_until_ready(running: Running) -> int:
@@ -38,7 +36,7 @@ def wait_until_ready(running: Running) -> int:
         if status.pid and program is not None and program.pid == status.pid:
             up_since = up_since or now
             settled = state == "RUNNING" or now - up_since >= _SETTLE
-            if _answers(spec.readiness_url) if spec.readiness_url else settled:
+            if answers(spec.readiness_url) if spec.readiness_url else settled:
                 running.call.report.status(f"runs as {status.pid}")
                 return status.pid
         if now > deadline:
@@ -46,19 +44,6 @@ def wait_until_ready(running: Running) -> int:
         if spec.readiness_url:
             running.call.report.status(f"waiting for {spec.readiness_url}")
         running.call.wait(_POLL)
-
-
-def _answers(url: str) -> bool:
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=_PROBE_SECONDS)
-    try:
-        connection.request("GET", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}")
-        return 200 <= connection.getresponse().status < 300
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _not_started(running: Running) -> NotStartedError:

@@ -13,6 +13,7 @@ import psutil
 
 from hybrid.errors import HybridError
 from hybrid.provider import family, process_folder, systemd
+from hybrid.provider.health import is_hung
 from hybrid.provider.process_folder import Record
 from hybrid.provider.process_spec import ProcessSpec
 from hybrid.provider.resource import Call
@@ -49,12 +50,15 @@ class Running:
         return Status("RUNNING", program.pid) if program is not None else None
 
     def adopted(self) -> Record | None:
-        """The record of what runs, when that is what the spec asks for."""
+        """The record of what runs, when that is what the spec asks for and it is not hung."""
         record = Record.load(self.spec.directory)
         if record is None or not record.describes(self.spec) or process_folder.changed_files(self.spec) is not None:
             return None
         status = self._supervisor.status()
-        return record if status is not None and status.state in _ALIVE_STATES else None
+        if status is None or status.state not in _ALIVE_STATES:
+            return None
+        # before it has ever been ready its slowness is its start, which is waited for
+        return None if record.ready and is_hung(self.spec.readiness_url) else record
 
     def restarted(self) -> Record:
         """Stop what stands here, and start what the spec asks for. Returns as soon as it is started."""

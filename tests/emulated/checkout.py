@@ -192,6 +192,9 @@ class Checkout:
             process for process in self.commands("dagster-cloud", "agent run") if "supervisord" not in process.name()
         ]
 
+    def emulator(self) -> psutil.Process:
+        return self.commands("-m hybrid.emulator")[0]
+
     def code_servers(self) -> list[psutil.Process]:
         return self.commands("api", "grpc")
 

@@ -69,7 +69,6 @@ def test_a_killed_agent_comes_back_and_its_old_code_servers_go(checkout: Checkou
 def test_a_killed_emulator_comes_back_and_a_run_goes_on_without_losing_an_event(checkout: Checkout) -> None:
     checkout.up()
     run = checkout.start("run", "local", "alpha", "waiting", "--json")
-    emulator = checkout.commands("hybrid.emulator")[-1]
     until(lambda: checkout.commands("api", "execute_run"), seconds=40, what="the run's worker has started")
     for _ in range(2):
         emulator = next(
@@ -99,3 +98,13 @@ def test_what_was_changed_behind_the_back_is_shown_and_put_right(checkout: Check
     assert preview.document["changes"].get("create"), f"drift in Dagster+ is drift: {preview.document}"
     checkout.up()
     assert checkout.status().code == 0
+
+
+def test_a_hung_emulator_is_started_anew(checkout: Checkout) -> None:
+    checkout.up()
+    hung = checkout.emulator()
+    hung.suspend()
+    assert checkout.status().code == 7, "a hung Dagster+ is not ready, and status does not hang with it"
+    assert checkout.up().code == 0
+    assert checkout.emulator().pid != hung.pid
+    assert len(checkout.agents()) == 1

@@ -34,9 +34,10 @@ def _kill_and_finish(checkout: Checkout, *, rounds: int, seed: int) -> None:
         if process.poll() is None:
             process.send_signal(how)
         process.communicate(timeout=120)
+        if chance.random() < 0.3:
+            down = checkout.hybrid("down", "local")
+            assert down.code == 0, down.err
+            assert not checkout.processes(), f"round {number} after {how.name}: `down` leaves no orphan"
         checkout.up()
         assert len(checkout.agents()) == 1, f"round {number} after {how.name}: exactly one agent"
         assert len(checkout.commands("-m hybrid.emulator")) == 1, f"round {number}: exactly one emulator"
-        if chance.random() < 0.5:
-            assert checkout.hybrid("down", "local").code == 0
-            assert not checkout.processes(), f"round {number}: `down` leaves no orphan"
