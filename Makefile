@@ -19,7 +19,7 @@ help: ## List these commands
 setup: ## Make or refresh the environment .venv from requirements.lock
 	@./bootstrap.sh
 
-tools: setup
+tools: setup ## Get the Pulumi CLI when it is missing
 	@.venv/bin/hybrid tools install
 
 up: tools ## Stand the stack up; ends when the agent is RUNNING and every location is loaded

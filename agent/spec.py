@@ -24,6 +24,7 @@ DAY = 86_400  # seconds
 
 AgentLabel = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$")]
 QueueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$")]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 LocationName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 
 
@@ -104,6 +105,10 @@ class LocalAgentSpec(Spec):
 
     queues: AgentQueues = Field(default_factory=AgentQueues)
     """Which locations' requests the agent takes."""
+
+    environment: dict[VariableName, str] = Field(default_factory=dict)
+    """Environment variables for the agent, its code servers and its runs. No secrets: those are Dagster+'s environment
+    variables of the location. Default: none."""
 
     branch_deployments: bool = False
     """Whether the agent serves all branch deployments too. Default false: their code is not on this machine."""

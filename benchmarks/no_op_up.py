@@ -79,7 +79,7 @@ def _prepare_null(folder: Path, count: int, environment: dict[str, str]) -> None
     (folder / ".venv").symlink_to(REPOSITORY / ".venv")
     pulumi = ensure_pulumi(lambda text: None)
     environment = {
-        **backend.environment(Workspace(REPOSITORY), pulumi, environment),
+        **backend.environment(Workspace(REPOSITORY), "local", pulumi, environment),
         "PULUMI_BACKEND_URL": f"file://{folder}",
         "PULUMI_CONFIG_PASSPHRASE": "bench",
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 
 from hybrid.provider.resources import Process, ProcessArgs
-from stacks.identity import StackIdentity
+from stacks.identity import StackIdentity, release
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ class EmbeddedDagsterPlus(pulumi.ComponentResource):
                 ],
                 working_directory=str(who.folder.root),
                 port=settings.port,
+                stop_timeout_seconds=10,  # it ends in under one
+                survives_reboot=who.settings.agent.survives_reboot,
+                environment={"HYBRID_RELEASE": release()},
                 readiness_url=f"{who.endpoint.url}/health",
                 remove_on_delete=[] if settings.keep_history else [str(who.folder.emulator), str(who.folder.storage)],
             ),

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
+from hybrid import __version__
 from hybrid.plus import Endpoint
 from hybrid.workspace import StackFolder, Workspace
 from stacks.settings import Settings
 
 EMBEDDED_ORGANIZATION = "local"
+
+
+def release() -> str:
+    """What a process runs from. It is among the process's variables, so that an upgrade starts it anew."""
+    return f"dagster-cloud {version('dagster-cloud')}, hybrid {__version__}"
 
 
 @dataclass(frozen=True)

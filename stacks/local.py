@@ -23,7 +23,7 @@ from hybrid.provider.resources import (
 )
 from hybrid.workspace import Workspace
 from stacks.embedded import EmbeddedDagsterPlus, EmbeddedDagsterPlusArgs
-from stacks.identity import StackIdentity
+from stacks.identity import StackIdentity, release
 
 # Five times as many polls, against our own emulator only, for a first heartbeat 0.3 s earlier
 # (dagster_cloud/agent/dagster_cloud_agent.py reads it; default 0.5).
@@ -74,7 +74,11 @@ class LocalStack:
                 directory=self.who.folder.process("agent"),
                 storage=self.who.folder.storage,
                 executable=self.workspace.virtualenv / "bin" / "dagster-cloud",
-                environment=_EMBEDDED_POLL if self.who.settings.embedded else {},
+                environment={
+                    "HYBRID_RELEASE": release(),
+                    **self.who.settings.agent.environment,
+                    **(_EMBEDDED_POLL if self.who.settings.embedded else {}),
+                },
             ),
         )
 

@@ -17,12 +17,13 @@ _PATIENCE = Patience(attempts=4, wait_seconds=8, connect_seconds=5)
 _EMBEDDED = Patience(attempts=1, maintenance_seconds=0, connect_seconds=2, answer_seconds=20)
 
 
-def client_of(who: StackIdentity) -> PlusClient:
+def client_of(who: StackIdentity, *, patient: bool = False) -> PlusClient:
     """A client for the stack's Dagster+.
 
+    ``patient`` outlasts a Dagster+ that goes away for a minute, for what watches something that goes on meanwhile.
     Raises ``SettingsError`` when there is no usable API token.
     """
-    patience = _EMBEDDED if who.settings.embedded else _PATIENCE
+    patience = Patience() if patient else _EMBEDDED if who.settings.embedded else _PATIENCE
     token = api_token(os.environ, who.token_file)
     return PlusClient(who.endpoint, token, patience=patience, on_wait=_say)
 

@@ -64,14 +64,14 @@ def _findings(stack: str) -> list[Finding]:
 
 
 def _stack_file(workspace: Workspace, stack: str) -> Finding:
-    from hybrid.engine.stack import identity
+    from hybrid.engine.stack import Stack
     from hybrid.toolchain.doctor import Finding
 
     name = f"stacks/Pulumi.{stack}.yaml"
     if stack == "local" and not workspace.stack_file(stack).exists():
         return Finding("stack file", "ok", f"{name} will be made on first use", None)
     try:
-        who = identity(workspace, stack)
+        who = Stack.read(workspace, stack).who
     except HybridError as error:
         return Finding("stack file", "missing", f"{error.what} {error.why or ''}".strip(), error.next_step)
     return Finding("stack file", "ok", f"{name}: {who.endpoint.organization} / {who.endpoint.deployment}", None)
@@ -146,11 +146,14 @@ def _print(findings: list[Finding], rights: dict[str, Any] | None) -> None:
 
     marks = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "missing": ("✗", "red")}
     table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column()
+    table.add_column(overflow="fold")
     for item in findings:
         mark, style = marks[item.status]
         table.add_row(Text(mark, style=style), item.name, Text(redact(item.detail)))
         if item.next_step:
             table.add_row("", "", Text(f"→ {redact(item.next_step)}", style="cyan"))
     out.print(table)
-    for name, value in (rights or {}).items():
-        out.print(Text(f"  {name}: {redact(str(value))}"))
+    if rights is not None:
+        out.print_json(json.dumps(rights))

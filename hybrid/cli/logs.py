@@ -34,12 +34,9 @@ def logs(
     Examples: [bold]hybrid logs local -f[/]  ·  [bold]hybrid logs local emulator -n 200[/]
     """
     file = _log_file(Workspace.of_this_checkout().of_stack(stack), stack, process)
-    try:
-        for text in _tail(file, lines, follow=follow):
-            sys.stdout.write(redact(text))
-            sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader, such as `head`, has seen enough
+    for text in _tail(file, lines, follow=follow):
+        sys.stdout.write(redact(text))
+        sys.stdout.flush()
 
 
 def _log_file(folder: StackFolder, stack: str, process: str) -> Path:

@@ -24,9 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    stack: Annotated[str, typer.Argument(help="The stack whose deployment runs it.")],
-    location: Annotated[str, typer.Argument(help="The code location.")],
-    job: Annotated[str, typer.Argument(help="The job.")],
+    stack: Annotated[str, typer.Argument(help="The stack whose deployment runs it.", metavar="STACK")],
+    location: Annotated[str, typer.Argument(help="The code location.", metavar="LOCATION")],
+    job: Annotated[str, typer.Argument(help="The job.", metavar="JOB")],
     partition: Annotated[str | None, typer.Option("--partition", help="The partition key.")] = None,
     config: Annotated[str, typer.Option("--config", help="Run configuration, as JSON.")] = "{}",
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag KEY=VALUE; may be repeated.")] = None,
@@ -35,7 +35,7 @@ def run(
 ) -> None:
     """Launch a job and stream its events. Ends with 0 on SUCCESS, 9 on FAILURE or CANCELED. Ctrl-C only stops watching.
 
-    Examples: [bold]hybrid run local hello greet[/]  ·  [bold]hybrid run local hello daily --partition 2026-01-01[/]
+    Examples: [bold]hybrid run local hello greet[/]  ·  [bold]hybrid run local hello stocktake --partition berlin[/]
     """
     from hybrid.cli.console import answer_json, note, out
     from hybrid.cli.dagster_plus import client_of
@@ -45,7 +45,7 @@ def run(
     who = identity(Workspace.of_this_checkout(), stack)
     if partition is not None:
         tags["dagster/partition"] = partition
-    with client_of(who) as client:
+    with client_of(who, patient=True) as client:
         run_id = client.launch_run(location, job, run_config=run_config, tags=tags)
         note(f"Run {run_id}  {who.page}/runs/{run_id}")
         status = client.run(run_id).status

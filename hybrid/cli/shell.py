@@ -33,7 +33,7 @@ def env(stack: StackName = "local", as_json: Json = False) -> None:
     pulumi = pulumi_with_progress()
     Engine(workspace, stack, pulumi, given, note).prepare()
     identity(workspace, stack)  # a wrong stack file is said now, not in the middle of an update
-    values = {**backend.variables(workspace, pulumi, given), "PULUMI_STACK": stack}
+    values = {**backend.variables(workspace, stack, pulumi, given), "PULUMI_STACK": stack}
     if as_json:
         answer_json(values)
         return

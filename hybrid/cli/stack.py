@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hybrid.errors import SettingsError, UsageError
+from hybrid.errors import NotReadyError, UsageError
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,26 +33,32 @@ def up(stack: StackName = "local", yes: Yes = False, as_json: Json = False) -> N
     """
     from hybrid.cli.console import note
     from hybrid.cli.status import print_standing
+    from hybrid.engine.stack import identity
 
     _agreed(stack, yes, "up")
-    _ready_to_serve(stack)
+    _checked(stack)
     outcome = _run(stack, "up")
     note("Nothing had to change." if not outcome.changes else f"Done: {_counts(outcome)}.")
-    print_standing(stack, as_json=as_json)
+    ready = print_standing(stack, as_json=as_json)
+    if identity(Workspace.of_this_checkout(), stack).settings.phase == "prepare":
+        note("The phase is prepare: the agent is started, no location is registered, and nothing is waited for.")
+    elif not ready:
+        raise typer.Exit(NotReadyError.exit_code)
 
 
 def preview(stack: StackName = "local", as_json: Json = False) -> None:
-    """Show what `up` would do. Changes nothing: no file, no process, nothing in Dagster+.
+    """Show what `up` would do. Starts and installs nothing, and changes nothing in Dagster+.
 
     Example: [bold]hybrid preview local[/]
     """
     from hybrid.cli.console import answer_json, note
 
+    _checked(stack)
     outcome = _run(stack, "preview")
     if as_json:
         answer_json({"stack": stack, "changes": outcome.changes})
     else:
-        note("Nothing would change." if not outcome.changes else f"Would do: {_counts(outcome)}.")
+        note("Nothing would change." if not outcome.changes else f"Would do: {_counts(outcome, done=False)}.")
 
 
 def refresh(stack: StackName = "local", as_json: Json = False) -> None:
@@ -66,11 +72,12 @@ def refresh(stack: StackName = "local", as_json: Json = False) -> None:
     if as_json:
         answer_json({"stack": stack, "changes": outcome.changes})
     else:
-        note("All is as the state says." if not outcome.changes else f"Differed: {_counts(outcome)}.")
+        note("All is as the state says." if not outcome.changes else f"Taken into the state: {_counts(outcome)}.")
 
 
 def down(stack: StackName = "local", yes: Yes = False) -> None:
-    """Take the stack away: locations, agent, token, processes, files. Code and stored asset values stay.
+    """Take the stack away: locations, agent, token, processes, files. An embedded Dagster+ goes with its history
+    and stored values, unless `hybrid:emulator.keepHistory` is set; an organization keeps both.
 
     Examples: [bold]hybrid down[/]  ·  [bold]hybrid down staging --yes[/]
     """
@@ -114,30 +121,31 @@ def _agreed(stack: str, yes: bool, command: str) -> None:
     typer.confirm(f"{command} the stack '{stack}'?", abort=True)
 
 
-def _ready_to_serve(stack: str) -> None:
-    """Ask an organization before anything starts: whether the token is taken and the deployment waits for an agent.
+def _checked(name: str) -> None:
+    """What can be known before anything starts: the stack file, the locations' files, and of an organization whether
+    it takes the token and the deployment waits for a Hybrid agent.
 
-    Raises the door's own errors, and ``SettingsError`` for a deployment that Serverless runs: registering locations
-    there would point it at code that it cannot start.
+    Raises ``SettingsError`` or the door's own errors.
     """
     from hybrid.cli.dagster_plus import client_of
-    from hybrid.engine.stack import identity
+    from hybrid.engine.stack import Stack
 
     workspace = Workspace.of_this_checkout()
-    if not workspace.stack_file(stack).exists():
+    if not workspace.stack_file(name).exists():
+        return  # the local one is made on first use; of others the engine says that they are missing
+    stack = Stack.read(workspace, name)
+    if stack.who.settings.embedded:
         return
-    who = identity(workspace, stack)
-    if who.settings.embedded:
-        return
-    with client_of(who) as client:
-        agent_type = client.current_deployment().agent_type
-    if agent_type == "SERVERLESS" and who.settings.phase == "serve":
-        raise SettingsError(
-            f"The deployment '{who.endpoint.deployment}' of {who.endpoint.organization} is run by Serverless.",
-            why="Its code locations would be pointed at code that Serverless cannot start.",
-            next_step=f"set `hybrid:phase: prepare` in stacks/Pulumi.{stack}.yaml to stand up the agent beside it.",
-        )
+    with client_of(stack.who) as client:
+        deployment = client.current_deployment()
+    if stack.who.settings.phase == "serve":
+        deployment.refuse_serverless()
 
 
-def _counts(outcome: Outcome) -> str:
-    return ", ".join(f"{count} to {name}" for name, count in outcome.changes.items())
+_DONE = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "import": "imported"}
+
+
+def _counts(outcome: Outcome, *, done: bool = True) -> str:
+    return ", ".join(
+        f"{count} {_DONE.get(name, name) if done else f'to {name}'}" for name, count in outcome.changes.items()
+    )

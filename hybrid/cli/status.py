@@ -1,8 +1,10 @@
-"""``hybrid status``: whether the agent is RUNNING and every code location is loaded, as Dagster+ says it."""
+"""``hybrid status``: whether the agent is RUNNING and the stack's code locations are loaded, as Dagster+ says it."""
 
 from __future__ import annotations
 
+import shutil
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,8 +14,10 @@ from hybrid.errors import NotReadyError
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
+    from hybrid.engine.stack import Stack
     from hybrid.plus import Agent, CodeLocationStatus
-    from stacks.identity import StackIdentity
+
+NOT_REGISTERED = "NOT_REGISTERED"
 
 
 def register(app: typer.Typer) -> None:
@@ -29,97 +33,141 @@ def status(stack: StackName = "local", as_json: Json = False) -> None:
         raise typer.Exit(NotReadyError.exit_code)
 
 
-def print_standing(stack: str, *, as_json: bool) -> bool:
+@dataclass(frozen=True)
+class Standing:
+    """How a stack stands: its own agents and locations, not what else the deployment has."""
+
+    stack: Stack
+    agents: list[Agent]
+    locations: dict[str, CodeLocationStatus | None]
+    """By name; None: the stack has it and Dagster+ does not."""
+
+    @property
+    def is_ready(self) -> bool:
+        running = any(agent.is_running for agent in self.agents)
+        return running and all(found is not None and found.is_loaded for found in self.locations.values())
+
+    def document(self) -> dict[str, Any]:
+        """The answer of ``status --json``; its keys are documented in docs/cli.md and do not change."""
+        who = self.stack.who
+        return {
+            "stack": who.stack,
+            "organization": who.endpoint.organization,
+            "deployment": who.endpoint.deployment,
+            "agents": [
+                {
+                    "id": agent.id,
+                    "label": agent.label,
+                    "type": agent.type,
+                    "status": agent.status,
+                    "heartbeat_age_s": _age(agent),
+                }
+                for agent in self.agents
+            ],
+            "locations": [
+                {
+                    "name": name,
+                    "load_status": found.load_status if found else NOT_REGISTERED,
+                    "image": found.image if found else None,
+                    "error": found.error.message if found and found.error else None,
+                }
+                for name, found in self.locations.items()
+            ],
+            "url": who.page,
+        }
+
+
+def print_standing(name: str, *, as_json: bool) -> bool:
     """Print how the stack stands; whether it is ready."""
-    from hybrid.cli.console import answer_json, note
-    from hybrid.engine.stack import identity
+    from hybrid.cli.console import answer_json
+    from hybrid.engine.stack import Stack
 
-    who = identity(Workspace.of_this_checkout(), stack)
-    answer = _ask(who)
-    if answer is None:
-        note(f"The embedded Dagster+ of the stack '{stack}' is not running. Next: `hybrid up {stack}`.")
-    agents, locations = answer or ([], [])
-    ready = any(agent.is_running for agent in agents) and all(location.is_loaded for location in locations)
+    standing = _standing(Stack.read(Workspace.of_this_checkout(), name))
     if as_json:
-        answer_json(document(who, agents, locations))
+        answer_json(standing.document())
     else:
-        _print(who, agents, locations, ready)
-    return ready
+        _print(standing)
+    return standing.is_ready
 
 
-def _ask(who: StackIdentity) -> tuple[list[Agent], list[CodeLocationStatus]] | None:
-    """The stack's agents and locations; None when an embedded Dagster+ is not there, an answer too."""
+def _standing(stack: Stack) -> Standing:
+    """What Dagster+ says. An embedded one that is not there is an answer too: nothing stands."""
+    from hybrid.cli.console import note
     from hybrid.cli.dagster_plus import client_of
     from hybrid.plus import PlusUnreachable
 
-    if who.token_file is not None and not who.token_file.exists():
-        return None
+    who = stack.who
+    nothing = Standing(stack, [], dict.fromkeys(stack.location_names))
     try:
-        with client_of(who) as client:
-            agents = [agent for agent in client.agents() if agent.label == who.agent_label]
-            return agents, client.code_locations()
+        if who.token_file is None or who.token_file.exists():
+            with client_of(who) as client:
+                mine = [agent for agent in client.agents() if agent.label == who.agent_label]
+                found = {location.name: location for location in client.code_locations()}
+            return Standing(stack, _telling(mine), {name: found.get(name) for name in stack.location_names})
     except PlusUnreachable:
-        if who.settings.embedded:
-            return None
-        raise
+        if not who.settings.embedded:
+            raise
+    note(f"The embedded Dagster+ of the stack '{who.stack}' does not answer. Next: `{_hybrid()} up {who.stack}`.")
+    return nothing
 
 
-def document(who: StackIdentity, agents: list[Agent], locations: list[CodeLocationStatus]) -> dict[str, Any]:
-    """The answer of ``status --json``; its keys are documented in docs/cli.md and do not change."""
-    return {
-        "stack": who.stack,
-        "organization": who.endpoint.organization,
-        "deployment": who.endpoint.deployment,
-        "agents": [
-            {
-                "id": agent.id,
-                "label": agent.label,
-                "type": agent.type,
-                "status": agent.status,
-                "heartbeat_age_s": round(max(0.0, time.time() - agent.last_heartbeat), 1),
-            }
-            for agent in agents
-        ],
-        "locations": [
-            {
-                "name": location.name,
-                "load_status": location.load_status,
-                "image": location.image,
-                "error": location.error.message if location.error else None,
-            }
-            for location in locations
-        ],
-        "url": who.page,
-    }
+def _telling(agents: list[Agent]) -> list[Agent]:
+    """Dagster+ remembers every start of an agent; those that run count, or else the last one that did."""
+    latest = sorted(agents, key=lambda agent: agent.last_heartbeat, reverse=True)
+    return [agent for agent in latest if agent.is_running] or latest[:1]
 
 
-def _print(who: StackIdentity, agents: list[Agent], locations: list[CodeLocationStatus], ready: bool) -> None:
+def _print(standing: Standing) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from hybrid.cli.console import out
 
+    who = standing.stack.who
     embedded = "  (embedded on this machine)" if who.settings.embedded else ""
-    out.print(f"[bold]{who.stack}[/]  {who.endpoint.organization} / {who.endpoint.deployment}{embedded}")
+    out.print(
+        Text(who.stack, style="bold") + Text(f"  {who.endpoint.organization} / {who.endpoint.deployment}{embedded}")
+    )
     table = Table(box=None, pad_edge=False, show_header=False)
-    for agent in agents:
-        style = "green" if agent.is_running else "red"
-        age = max(0.0, time.time() - agent.last_heartbeat)
-        table.add_row("agent", agent.label or agent.id, f"[{style}]{agent.status}[/]", f"heartbeat {age:.0f} s ago")
-    if not agents:
-        table.add_row("agent", who.agent_label, "[red]NOT THERE[/]", "no agent with this label has reported")
-    for location in locations:
-        style = "green" if location.is_loaded else "red"
-        word = "ERROR" if location.error else location.load_status
-        detail = location.error.message.strip().splitlines()[0] if location.error else (location.image or "no image")
-        table.add_row("location", location.name, f"[{style}]{word}[/]", detail)
+    for agent in standing.agents:
+        word = Text(agent.status, style="green" if agent.is_running else "red")
+        table.add_row("agent", Text(agent.label or agent.id), word, f"heartbeat {_age(agent):.0f} s ago")
+    if not standing.agents:
+        table.add_row("agent", who.agent_label, Text("NOT THERE", style="red"), "none with this label has reported")
+    for name, found in standing.locations.items():
+        table.add_row("location", Text(name), *_location(found))
     out.print(table)
     out.print(f"UI: {who.page}")
-    if ready:
-        _print_next(who.stack, locations)
+    if standing.is_ready:
+        _print_next(standing)
 
 
-def _print_next(stack: str, locations: list[CodeLocationStatus]) -> None:
+def _location(found: CodeLocationStatus | None) -> tuple[Any, Any]:
+    from rich.text import Text
+
+    if found is None:
+        return Text("NOT REGISTERED", style="red"), ""
+    if found.error is not None:
+        return Text("ERROR", style="red"), Text(found.error.message.strip().splitlines()[0])
+    word = "LOADING" if found.is_outdated else found.load_status
+    return Text(word, style="green" if found.is_loaded else "yellow"), Text(found.image or "runs from its folder")
+
+
+def _print_next(standing: Standing) -> None:
     from hybrid.cli.console import out
 
-    run = "hybrid run local hello greet" if any(item.name == "hello" for item in locations) else "hybrid run --help"
-    out.print(f"Next: [bold]{run}[/]  ·  [bold]hybrid open {stack}[/]  ·  [bold]hybrid logs {stack} -f[/]")
+    stack, hybrid = standing.stack.who.stack, _hybrid()
+    # a location of the repository's own, so that a newcomer has something to launch
+    run = f"{stack} hello greet" if "hello" in standing.locations else f"{stack} LOCATION JOB"
+    out.print(
+        f"Next: [bold]{hybrid} run {run}[/]  ·  [bold]{hybrid} open {stack}[/]  ·  [bold]{hybrid} logs {stack} -f[/]"
+    )
+
+
+def _hybrid() -> str:
+    """The command as this person can type it."""
+    return "hybrid" if shutil.which("hybrid") else ".venv/bin/hybrid"
+
+
+def _age(agent: Agent) -> float:
+    return round(max(0.0, time.time() - agent.last_heartbeat), 1)

@@ -23,7 +23,7 @@ LOCAL_STACK: Final = "local"
 _OWN_SECRETS: Final = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
-def variables(workspace: Workspace, pulumi: Pulumi, given: Mapping[str, str]) -> dict[str, str]:
+def variables(workspace: Workspace, stack: str, pulumi: Pulumi, given: Mapping[str, str]) -> dict[str, str]:
     """What a shell or a subprocess must have beyond ``given`` so that ``pulumi`` works in this checkout."""
     additions = {
         "PATH": os.pathsep.join([str(workspace.virtualenv / "bin"), str(pulumi.bin_folder), given.get("PATH", "")]),
@@ -31,7 +31,7 @@ def variables(workspace: Workspace, pulumi: Pulumi, given: Mapping[str, str]) ->
     }
     if "PULUMI_BACKEND_URL" not in given:
         additions["PULUMI_BACKEND_URL"] = workspace.state.as_uri()
-    if not any(name in given for name in _OWN_SECRETS):
+    if stack == LOCAL_STACK and not _has_passphrase(given):
         additions["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(workspace.passphrase)
     if pulumi.origin == "build":
         # Pulumi's servers were out of reach when it was built: looking plugins up there costs seconds and finds nothing
@@ -39,28 +39,26 @@ def variables(workspace: Workspace, pulumi: Pulumi, given: Mapping[str, str]) ->
     return additions
 
 
-def environment(workspace: Workspace, pulumi: Pulumi, given: Mapping[str, str]) -> dict[str, str]:
+def environment(workspace: Workspace, stack: str, pulumi: Pulumi, given: Mapping[str, str]) -> dict[str, str]:
     """``given`` with ``variables``, and without what must not reach agents and servers."""
-    merged = {**given, **variables(workspace, pulumi, given)}
+    merged = {**given, **variables(workspace, stack, pulumi, given)}
     merged.pop("PYTHONDONTWRITEBYTECODE", None)
     return merged
 
 
 def prepare(workspace: Workspace, stack: str, given: Mapping[str, str]) -> None:
-    """Make what the first use of a stack needs: the state's folder, the passphrase, the local stack's file.
+    """Make what the first use of a stack needs: the state's folder; for the local stack its passphrase and its file.
 
-    Raises ``SettingsError`` when the folder cannot be written or the stack has no file.
+    Raises ``SettingsError`` when the folder cannot be written, the stack has no file, or a team's stack has no key
+    for its secrets that the team shares.
     """
+    file = workspace.stack_file(stack)
     try:
         workspace.private.mkdir(mode=0o700, exist_ok=True)
         if "PULUMI_BACKEND_URL" not in given:
             workspace.state.mkdir(exist_ok=True)
-        made = not any(name in given for name in _OWN_SECRETS) and _make_passphrase(workspace.passphrase)
-        file = workspace.stack_file(stack)
-        if stack == LOCAL_STACK and not file.exists():
-            _write_atomically(file, (workspace.stack_files / EXAMPLE).read_text(encoding="utf-8"))
-        elif made and file.exists():
-            _forget_salt(file)
+        if stack == LOCAL_STACK:
+            _prepare_local(workspace, file, given)
     except OSError as error:
         raise SettingsError(
             f"{error.filename or workspace.private} cannot be written.",
@@ -73,6 +71,32 @@ def prepare(workspace: Workspace, stack: str, given: Mapping[str, str]) -> None:
             why=f"stacks/{file.name} does not exist.",
             next_step="`hybrid up local` makes the local one; for others write that file (docs/settings.md).",
         )
+    if stack != LOCAL_STACK:
+        _require_shared_key(file, given)
+
+
+def _prepare_local(workspace: Workspace, file: Path, given: Mapping[str, str]) -> None:
+    made = not _has_passphrase(given) and _make_passphrase(workspace.passphrase)
+    if not file.exists():
+        _write_atomically(file, (workspace.stack_files / EXAMPLE).read_text(encoding="utf-8"))
+    elif made:
+        _forget_salt(file)
+
+
+def _require_shared_key(file: Path, given: Mapping[str, str]) -> None:
+    """A passphrase of one person's machine would lock the others of the team out of the stack's secrets."""
+    has_provider = any(line.startswith("secretsprovider:") for line in file.read_text(encoding="utf-8").splitlines())
+    is_pulumi_cloud = given.get("PULUMI_BACKEND_URL", "").startswith("https://")
+    if not (has_provider or is_pulumi_cloud or _has_passphrase(given)):
+        raise SettingsError(
+            f"The stack of {file.name} has no key for its secrets that a team can share.",
+            next_step="set PULUMI_CONFIG_PASSPHRASE to one that the team keeps, or name a key in the file, as in "
+            "`secretsprovider: awskms://alias/pulumi`.",
+        )
+
+
+def _has_passphrase(given: Mapping[str, str]) -> bool:
+    return any(name in given for name in _OWN_SECRETS)
 
 
 def state_file(workspace: Workspace, stack: str, given: Mapping[str, str]) -> Path | None:

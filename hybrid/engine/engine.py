@@ -23,7 +23,9 @@ from hybrid.workspace import Workspace
 Command = Literal["up", "preview", "refresh", "destroy"]
 Listener = Callable[[events.Event], None]
 
+_TYPED: dict[Command, str] = {"up": "up", "preview": "preview", "refresh": "refresh", "destroy": "down"}
 _READING = frozenset({"same", "read", "refresh"})
+_REPEATING = ("resource registration failed", "an unhandled error occurred")  # the engine tells an error again
 _RUNS_PROGRAM: dict[Command, bool] = {"up": True, "preview": True, "refresh": False, "destroy": False}
 
 
@@ -67,7 +69,7 @@ class Engine:
         self._given = given
         self._report = report
         # the event log is among the CLI's debugging flags (pkg/cmd/pulumi/operations/up.go)
-        self._environment = {**backend.environment(workspace, pulumi, given), "PULUMI_DEBUG_COMMANDS": "true"}
+        self._environment = {**backend.environment(workspace, stack, pulumi, given), "PULUMI_DEBUG_COMMANDS": "true"}
         self._interrupts = 0
 
     def run(self, command: Command, listener: Listener) -> Outcome:
@@ -186,13 +188,14 @@ class Engine:
             raise EngineError(
                 f"Pulumi could not make the stack '{self._stack}'.",
                 why=redact((answer.stderr or answer.stdout).strip()),
-                next_step="check the backend (PULUMI_BACKEND_URL) and the passphrase; `hybrid doctor` looks at both.",
+                next_step="check PULUMI_BACKEND_URL, and PULUMI_CONFIG_PASSPHRASE if the stack has one.",
             )
 
     def _error(self, command: Command, outcome: Outcome, code: int, words: str) -> EngineError:
         if self._interrupts:
             return EngineError(
-                f"`{command}` was stopped.", next_step=f"`hybrid {command} {self._stack}` goes on from here."
+                f"`{_TYPED[command]}` was stopped.",
+                next_step=f"`hybrid {_TYPED[command]} {self._stack}` goes on from here.",
             )
         if "the stack is currently locked" in words:
             return StackBusyError(
@@ -201,10 +204,12 @@ class Engine:
                 next_step="wait for it to end; if you know that it is gone, `pulumi cancel` frees the stack.",
             )
         texts = _own_words(outcome.errors) or [words.strip()[-4000:] or f"Pulumi ended with code {code}."]
+        said = any("Next: " in text for text in texts)  # errors of ours bring their own next step
+        again = f"mend that and run `hybrid {_TYPED[command]} {self._stack}` again; it goes on from what stands."
         return EngineError(
-            f"`{command}` of the stack '{self._stack}' failed.",
+            f"`{_TYPED[command]}` of the stack '{self._stack}' failed.",
             why="\n".join(texts),
-            next_step=f"mend that and run `hybrid {command} {self._stack}` again; it goes on from what stands.",
+            next_step=None if said else again,
         )
 
 
@@ -213,7 +218,7 @@ def _own_words(errors: list[events.Message]) -> list[str]:
     said = []
     for error in errors:
         text = error.text.removeprefix("error: ")
-        if text in {"update failed", "preview failed"} or text.startswith("resource registration failed"):
+        if text in {"update failed", "preview failed"} or text.startswith(_REPEATING):
             continue
         said.append(f"{error.resource}: {text}" if error.resource and error.resource.kind != "Stack" else text)
     return list(dict.fromkeys(said))

@@ -1,10 +1,35 @@
-"""A stack as the command line knows it without starting the engine: from its file alone."""
+"""A stack as the command line knows it without starting the engine: from its file and its locations' folders."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from hybrid.delivery.catalog import CodeLocationFolder, find_code_locations
+from hybrid.delivery.dependencies import require_dagster_cloud
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
-from stacks.settings import from_file
+from stacks.settings import from_file, selected
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Who the stack is to Dagster+, and what it serves there."""
+
+    who: StackIdentity
+    folders: tuple[CodeLocationFolder, ...]
+
+    @classmethod
+    def read(cls, workspace: Workspace, name: str) -> Stack:
+        """Raises ``SettingsError`` for a wrong stack file or location, as the program would, before it is started."""
+        who = identity(workspace, name)
+        folders = selected(find_code_locations(workspace.root), who.settings, stack=name)
+        require_dagster_cloud(folders)
+        return cls(who, folders)
+
+    @property
+    def location_names(self) -> tuple[str, ...]:
+        """The locations that the stack registers: none while it only prepares."""
+        return tuple(folder.name for folder in self.folders) if self.who.settings.phase == "serve" else ()
 
 
 def identity(workspace: Workspace, stack: str) -> StackIdentity:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hybrid.errors import SettingsError
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -19,6 +21,16 @@ class Deployment:
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Deployment:
         return cls(answer["deploymentId"], answer["deploymentName"], answer["deploymentType"], str(answer["agentType"]))
+
+    def refuse_serverless(self) -> None:
+        """Raises ``SettingsError`` when Serverless runs this deployment: a location registered there for a Hybrid
+        agent would be pointed at code that Serverless cannot start."""
+        if self.agent_type == "SERVERLESS":
+            raise SettingsError(
+                f"The deployment '{self.name}' is run by Serverless.",
+                why="Its code locations would be pointed at code that Serverless cannot start.",
+                next_step="set `hybrid:phase: prepare` in the stack file to stand up the agent beside it.",
+            )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hybrid.errors import HybridError
 from hybrid.provider.connection import Clients, Connection, connection_record
@@ -16,6 +16,9 @@ from hybrid.provider.definition import Anything, Definition, Failure, MapOf, Pro
 from hybrid.provider.properties import UNKNOWN, Properties
 from hybrid.provider.resource import Call, Existing, Resource
 from hybrid.provider.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from hybrid.plus import Deployment
 
 Document = dict[str, Any]
 
@@ -50,6 +53,8 @@ class CodeLocation(Resource):
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._snapshots: dict[Connection, Snapshot[dict[str, Document]]] = {}
+        self._deployments: dict[Connection, Snapshot[Deployment]] = {}
+        self._began = time.monotonic()
         self._last_write = float("-inf")
 
     def check(self, inputs: Properties) -> list[Failure]:
@@ -109,7 +114,12 @@ class CodeLocation(Resource):
 
     def _put(self, connection: Connection, inputs: Properties, call: Call) -> Existing:
         name = inputs["name"]
-        self._clients.client(connection, call).put_location({**inputs["document"], "location_name": name})
+        client = self._clients.client(connection, call)
+        if not inputs["document"].get("agent_queue"):  # by a queue, Hybrid locations may live beside Serverless ones
+            self._deployments.setdefault(connection, Snapshot()).after(
+                self._began, client.current_deployment
+            ).refuse_serverless()
+        client.put_location({**inputs["document"], "location_name": name})
         self._last_write = time.monotonic()
         kept = self._documents(connection, call, self._last_write).get(name)
         return _existing(inputs, kept if kept is not None else inputs["document"], revision=secrets.token_hex(8))

@@ -71,16 +71,10 @@ def test_a_killed_emulator_comes_back_and_a_run_goes_on_without_losing_an_event(
     run = checkout.start("run", "local", "alpha", "waiting", "--json")
     until(lambda: checkout.commands("api", "execute_run"), seconds=40, what="the run's worker has started")
     for _ in range(2):
-        emulator = next(
-            process for process in checkout.commands("hybrid.emulator") if "supervisord" not in str(process.cmdline())
-        )
-        emulator.kill()
+        killed = checkout.emulator()
+        killed.kill()
         until(
-            lambda killed=emulator.pid: [
-                process
-                for process in checkout.commands("hybrid.emulator")
-                if process.pid != killed and "supervisord" not in str(process.cmdline())
-            ],
+            lambda dead=killed.pid: any(process.pid != dead for process in checkout.commands("-m hybrid.emulator")),
             seconds=30,
             what="the supervisor has started the emulator again",
         )
@@ -100,6 +94,7 @@ def test_what_was_changed_behind_the_back_is_shown_and_put_right(checkout: Check
     assert checkout.status().code == 0
 
 
+@pytest.mark.slow  # a hung server is waited for before it is called hung
 def test_a_hung_emulator_is_started_anew(checkout: Checkout) -> None:
     checkout.up()
     hung = checkout.emulator()

@@ -96,7 +96,7 @@ def test_pulumi_itself_sees_the_same_stack(standing: Checkout) -> None:
 def test_a_change_of_code_reloads_the_location_and_nothing_else(checkout: Checkout) -> None:
     checkout.up()
     agent = checkout.agents()[0].pid
-    checkout.location("alpha", GOOD_LOCATION.replace("def answer()", "def changed_answer()"))
+    checkout.location("alpha", GOOD_LOCATION.replace("answer", "changed_answer"))
     answer = checkout.up()
     assert "CodeLocation alpha-location" in answer.err
     assert [process.pid for process in checkout.agents()] == [agent], "new code does not restart the agent"

@@ -21,7 +21,14 @@ ROOMS = {
     "hybrid.provider": {"hybrid.provider", "hybrid.delivery", "hybrid.plus"},
     "hybrid.emulator": {"hybrid.emulator"},
     "hybrid.toolchain": {"hybrid.toolchain"},
-    "hybrid.engine": {"hybrid.engine", "hybrid.provider", "hybrid.toolchain", "hybrid.plus", "stacks"},
+    "hybrid.engine": {
+        "hybrid.engine",
+        "hybrid.delivery",
+        "hybrid.provider",
+        "hybrid.toolchain",
+        "hybrid.plus",
+        "stacks",
+    },
     "hybrid.cli": {
         "hybrid.cli",
         "hybrid.delivery",

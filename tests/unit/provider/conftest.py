@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from hybrid.plus import Agent, AgentGrants, AgentToken, CodeLocationStatus, Failure, PlusNotFound
+from hybrid.plus import Agent, AgentGrants, AgentToken, CodeLocationStatus, Deployment, Failure, PlusNotFound
 from hybrid.provider.resource import Call
 from hybrid.redaction import Token
 
@@ -36,6 +36,7 @@ class FakePlus:
         self.listed_agents: list[Agent] = []
         self.statuses: list[CodeLocationStatus] = []
         self.calls: list[str] = []
+        self.agent_type = "HYBRID"
         self.faults: dict[str, Exception] = {}
         self._ids = itertools.count(7)
 
@@ -84,6 +85,10 @@ class FakePlus:
     def delete_location(self, name):
         self._called("delete_location")
         return self.documents.pop(name, None) is not None
+
+    def current_deployment(self):
+        self._called("current_deployment")
+        return Deployment(1, "prod", "PRODUCTION", self.agent_type)
 
     def agents(self):
         self._called("agents")

@@ -111,13 +111,38 @@ def test_an_embedded_dagster_plus_that_is_down_keeps_the_location(resource, plus
     assert report.said[-1][0] == "warning"
 
 
-def test_an_embedded_dagster_plus_that_is_slow_is_not_taken_for_down(resource, plus, inputs, call, tmp_path):
+def test_an_embedded_dagster_plus_that_is_hung_is_as_good_as_down(resource, plus, inputs, call, tmp_path):
     (tmp_path / "api-token").touch()
     inputs["connection"] = {**inputs["connection"], "tokenFile": str(tmp_path / "api-token")}
     plus.faults["location_documents"] = PlusUnreachable("No answer in time.", reason="timeout")
 
+    assert resource.read("id", inputs, {"documentDigest": "d"}, call).outputs == {"documentDigest": "d"}, (
+        "`up` must get as far as the process, which it starts anew"
+    )
+
+
+def test_an_organization_that_does_not_answer_is_an_error_not_a_deletion(resource, plus, inputs, call):
+    plus.faults["location_documents"] = PlusUnreachable("No answer in time.", reason="timeout")
+
     with pytest.raises(PlusUnreachable):
         resource.read("id", inputs, {"documentDigest": "d"}, call)
+
+
+def test_a_deployment_that_serverless_runs_is_not_pointed_at_hybrid_code(resource, plus, inputs, call):
+    plus.agent_type = "SERVERLESS"
+
+    with pytest.raises(HybridError, match="run by Serverless"):
+        resource.create(inputs, call)
+
+    assert "put_location" not in plus.calls, "its live locations would stop"
+
+
+def test_a_location_of_a_hybrid_queue_may_live_beside_serverless_ones(resource, plus, inputs, call):
+    plus.agent_type = "SERVERLESS"
+
+    resource.create({**inputs, "document": {**DOCUMENT, "agent_queue": "own"}}, call)
+
+    assert "put_location" in plus.calls
 
 
 def test_an_import_finds_the_location_by_its_id(resource, plus, call, monkeypatch):
