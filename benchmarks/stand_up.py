@@ -66,7 +66,7 @@ def _by_hand(checkout: Checkout, memory: dict[str, float]) -> float:
     until(stack.emulator_token.exists, seconds=30, what="the emulator has made its token")
     with PlusClient(endpoint, api_token({}, stack.emulator_token)) as client:
         made = client.create_agent_token(LABEL)
-        client.set_agent_grants(made.id, AgentGrants(deployments=("prod",)))
+        client.set_agent_grants(made.id, AgentGrants(deployments=frozenset({"prod"})))
         python = next((checkout.root / ".hybrid" / "environments").glob("*/bin/python"))
         for folder in find_code_locations(checkout.root):
             client.put_location(location_document(folder, executable_path=str(python)))

@@ -14,7 +14,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Final
 
 from hybrid.emulator.errors import RuntimeNotLoadedError
-from hybrid.emulator.seam import Runtime
+from hybrid.emulator.seam import LocationDocuments, Runtime
 
 PATIENCE_SECONDS: Final = 45.0  # below the clients' own limit of 60 s
 _log = logging.getLogger(__name__)
@@ -24,10 +24,18 @@ class RuntimeLoader:
     """Loads the runtime once, in a thread of its own, and lets requests wait for it.
 
     ``load`` makes it. ``on_failure`` is called from that thread when it cannot be made; there is no second try.
+    ``documents`` imports what locations' documents need, in the thread of who asks: a third of the whole, so that
+    locations can be registered while the rest is on its way. Without it they wait for all of it.
     """
 
-    def __init__(self, load: Callable[[], Runtime], on_failure: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Runtime],
+        on_failure: Callable[[], None],
+        documents: Callable[[], LocationDocuments] | None = None,
+    ) -> None:
         self._load = load
+        self._documents = documents
         self._on_failure = on_failure
         self._future: Future[Runtime] = Future()
         self._thread = threading.Thread(target=self._run, name="runtime-loader", daemon=True)
@@ -46,6 +54,14 @@ class RuntimeLoader:
             return self._future.result(PATIENCE_SECONDS)
         except FutureTimeoutError:
             raise _not_loaded() from None
+
+    def documents(self) -> LocationDocuments:
+        """What judges locations' documents, as early as it can be had."""
+        return self.loaded or (self._documents() if self._documents is not None else self.get())
+
+    def when_loaded(self, act: Callable[[Runtime], None]) -> None:
+        """``act`` on the runtime: now, or as soon as it is loaded."""
+        self._future.add_done_callback(lambda done: act(done.result()) if done.exception() is None else None)
 
     async def arrival(self) -> Runtime:
         """The runtime, waited for without holding a thread. Raises ``RuntimeNotLoadedError`` after 45 s."""

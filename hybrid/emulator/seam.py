@@ -67,7 +67,17 @@ class HeartbeatView(Protocol):
     def run_workers(self) -> Sequence[RunWorkerView]: ...
 
 
-class Runtime(Protocol):
+class LocationDocuments(Protocol):
+    """What is known of locations' documents before the rest of Dagster is loaded."""
+
+    def validate_document(self, document: Mapping[str, Any]) -> list[str]:
+        """What is wrong with a location's document, by Dagster+'s own schema of it. Empty when nothing is."""
+
+    def deploy_metadata(self, document: Mapping[str, Any], deployment: str) -> str:
+        """The document as agents get it (serialized ``CodeLocationDeployData``)."""
+
+
+class Runtime(LocationDocuments, Protocol):
     """Dagster's side of the emulator. All methods may be called from any thread."""
 
     @property
@@ -94,12 +104,6 @@ class Runtime(Protocol):
         self, query: str, variables: Mapping[str, Any] | None, operation_name: str | None
     ) -> Mapping[str, Any]:
         """Run a document of Dagster's own schema; the answer as it goes over the wire."""
-
-    def validate_document(self, document: Mapping[str, Any]) -> list[str]:
-        """What is wrong with a location's document, by Dagster+'s own schema of it. Empty when nothing is."""
-
-    def deploy_metadata(self, document: Mapping[str, Any], deployment: str) -> str:
-        """The document as agents get it (serialized ``CodeLocationDeployData``)."""
 
     def read_heartbeat(self, serialized: str) -> HeartbeatView: ...
 

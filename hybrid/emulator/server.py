@@ -24,7 +24,7 @@ from hybrid.emulator.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from hybrid.emulator.organization import Organization
-    from hybrid.emulator.seam import Runtime
+    from hybrid.emulator.seam import LocationDocuments, Runtime
 
 _KEEP_ALIVE_SECONDS: Final = 75
 _DRAIN_SECONDS: Final = 1  # for requests under way when it is told to end
@@ -88,6 +88,11 @@ def _serve_on(listener: socket.socket, organization: Organization, data: Path, *
                 runtime.location_changed(location.name)
         return runtime
 
+    def documents() -> LocationDocuments:
+        from hybrid.emulator.runtime import Runtime as DagsterRuntime
+
+        return DagsterRuntime.documents()
+
     def begin() -> None:
         _log.info("Serving %s/%s at %s", organization.name, organization.deployment.name, url)
         loader.start()
@@ -101,7 +106,7 @@ def _serve_on(listener: socket.socket, organization: Organization, data: Path, *
         failed.set()
         server.end()
 
-    loader = RuntimeLoader(load, give_up)
+    loader = RuntimeLoader(load, give_up, documents)
     endpoint = GraphQLEndpoint(organization, loader, Service(organization, loader, meter))
     gate = BrowserGate(organization.tokens, open_to_loopback=open_to_loopback)
     server = HttpServer(

@@ -176,7 +176,8 @@ def _look(client: PlusClient, inputs: Properties) -> _Seen:
     after = datetime.fromisoformat(moment).timestamp() if moment else 0.0
     counting = [agent for agent in agents if agent.is_running and agent.last_heartbeat >= after]
     wanted: Mapping[str, str] = inputs["locations"]
-    found = {status.name: status for status in client.code_locations()} if wanted else {}
+    # an agent reports for the first time when it has tried to load all locations: to ask for them earlier is idle work
+    found = {status.name: status for status in client.code_locations()} if wanted and counting else {}
     settled = {name for name in wanted if name in found and _is_settled(found[name])}
     return _Seen(
         agent=max(counting, key=lambda agent: agent.last_heartbeat, default=None),

@@ -18,6 +18,8 @@ from hybrid.emulator.seam import Runtime
 
 _DEFAULT_QUEUE = (None,)
 
+_SETTLE_SECONDS = 10.0  # far below the agent's own limit of 60 s for an answer
+
 
 class _AgentApi:
     """Resolvers over one organization."""
@@ -48,6 +50,7 @@ class _AgentApi:
         return {"workspaceEntries": workspace_entries(self._organization, name, None)}
 
     def entries(self, parent: dict[str, Any], _info: Any, **arguments: Any) -> list[dict[str, Any]]:
+        self._organization.locations.settle(_SETTLE_SECONDS)
         return workspace_entries(self._organization, parent["deploymentName"], arguments.get("agentQueues"))
 
     def pop(self, _parent: Any, info: Any, **arguments: Any) -> list[dict[str, Any]]:

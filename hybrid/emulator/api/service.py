@@ -38,7 +38,7 @@ class Service:
         self._organization = organization
         self._runtime = runtime
         self._meter = meter
-        self._public = public_api(organization, runtime.get)
+        self._public = public_api(organization, runtime)
         self._agent_without_storages = agent_api(organization, runtime.get, None)
         self._agent_whole: Api | None = None
         self._lock = threading.Lock()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -59,8 +60,28 @@ class Locations:
         self._lock = threading.RLock()
         self._records = {(record.deployment, record.name): record for record in _stored(database)}
         self._lists: dict[str, tuple[LocationRecord, ...]] = {}
+        self._deploying = 0
+        self._settled = threading.Condition()
         self.version = 0
         """Counts changes, for caches of what is derived from them."""
+
+    @contextmanager
+    def deploying(self) -> Iterator[None]:
+        """Around what ends in a ``put``: checking a document may have to wait until Dagster is loaded."""
+        with self._settled:
+            self._deploying += 1
+        try:
+            yield
+        finally:
+            with self._settled:
+                self._deploying -= 1
+                self._settled.notify_all()
+
+    def settle(self, seconds: float) -> None:
+        """Wait until nothing is being deployed, ``seconds`` at most. An agent that starts while its locations are
+        being registered then finds them at once, instead of by its next look."""
+        with self._settled:
+            self._settled.wait_for(lambda: self._deploying == 0, timeout=seconds)
 
     def all(self, deployment: str) -> tuple[LocationRecord, ...]:
         """The locations of ``deployment``, by name."""

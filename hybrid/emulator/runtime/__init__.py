@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hybrid.emulator.runtime.loaded import LoadedRuntime, OrganizationParts
+    from hybrid.emulator.seam import LocationDocuments
 
 SDL_FILE = Path(__file__).with_name("storage.graphql")
 
@@ -26,6 +27,13 @@ def storage_sdl() -> str:
 
 class Runtime:
     """How the runtime is come by."""
+
+    @staticmethod
+    def documents() -> LocationDocuments:
+        """What judges locations' documents; a third of the imports of ``load``."""
+        from hybrid.emulator.runtime import location_document
+
+        return location_document
 
     @classmethod
     def load(cls, data: Path, organization: OrganizationParts, deployment: str) -> LoadedRuntime:

@@ -42,7 +42,7 @@ def test_a_running_agent_with_all_locations_loaded_is_ready(resource, plus, inpu
 def test_it_waits_and_says_for_what(resource, plus, inputs, call, report, agent, location, monkeypatch):
     monkeypatch.setattr(agent_ready, "_POLL_EMBEDDED", 0)
     inputs["timeoutSeconds"] = 60
-    looks = iter([[], [location("hello"), location("world", outdated=True)], [location("hello"), location("world")]])
+    looks = iter([[location("hello"), location("world", outdated=True)], [location("hello"), location("world")]])
     agents = iter([[agent(status="NOT_RUNNING")], [agent()], [agent()]])
     plus.code_locations = lambda: next(looks)
     plus.agents = lambda: next(agents)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from hybrid.emulator.api.public import agents, locations, organization, tokens
 from hybrid.emulator.api.schema import Api, sdl
+from hybrid.emulator.loading import RuntimeLoader
 from hybrid.emulator.organization import Organization
-from hybrid.emulator.seam import Runtime
 
 
-def public_api(of: Organization, runtime: Callable[[], Runtime]) -> Api:
-    """The public API of an organization. ``runtime`` waits until Dagster is loaded."""
+def public_api(of: Organization, runtime: RuntimeLoader) -> Api:
+    """The public API of an organization."""
     return Api(
         [sdl("public"), sdl("newer")],
         [

@@ -13,14 +13,15 @@ from typing import Any
 from hybrid.emulator.api.context import context_of
 from hybrid.emulator.api.public.errors import Typed, invalid_location
 from hybrid.emulator.api.schema import Resolvers
+from hybrid.emulator.loading import RuntimeLoader
 from hybrid.emulator.organization import LocationRecord, Organization
-from hybrid.emulator.seam import Runtime
+from hybrid.emulator.seam import LocationDocuments, Runtime
 
 
 class _Locations:
     """Resolvers over the locations of one organization. Whoever is admitted to a deployment may deploy to it."""
 
-    def __init__(self, organization: Organization, runtime: Callable[[], Runtime]) -> None:
+    def __init__(self, organization: Organization, runtime: RuntimeLoader) -> None:
         self._locations = organization.locations
         self._runtime = runtime
 
@@ -38,12 +39,19 @@ class _Locations:
     def delete(self, _parent: Any, info: Any, **arguments: Any) -> Typed:
         name = arguments["locationName"]
         if self._locations.delete(context_of(info)["deployment"].name, name):
-            self._runtime().location_changed(name)
+            self._tell([name])
         return {"__typename": "DeleteLocationSuccess", "locationName": name}
 
     def as_document(self, _parent: Any, info: Any) -> Typed:
         records = self._locations.all(context_of(info)["deployment"].name)
         return {"document": {"locations": [record.document for record in records]}}
+
+    def _tell(self, changed: Sequence[str]) -> None:
+        def tell(runtime: Runtime) -> None:
+            for name in changed:
+                runtime.location_changed(name)
+
+        self._runtime.when_loaded(tell)
 
     def _deploy(
         self,
@@ -53,20 +61,31 @@ class _Locations:
         *,
         others_go: bool = False,
     ) -> Typed:
-        runtime, deployment = self._runtime(), context_of(info)["deployment"].name
-        errors = _faults(runtime, documents)
+        deployment = context_of(info)["deployment"].name
+        with self._locations.deploying():
+            return self._deployed(self._runtime.documents(), deployment, documents, success, others_go=others_go)
+
+    def _deployed(
+        self,
+        judge: LocationDocuments,
+        deployment: str,
+        documents: Sequence[Any],
+        success: Callable[[list[LocationRecord]], Typed],
+        *,
+        others_go: bool,
+    ) -> Typed:
+        errors = _faults(judge, documents)
         if errors:
             return invalid_location(errors)
         names = {document["location_name"] for document in documents}
         gone = [record.name for record in self._locations.all(deployment) if others_go and record.name not in names]
-        deployed = [(document, runtime.deploy_metadata(document, deployment)) for document in documents]
+        deployed = [(document, judge.deploy_metadata(document, deployment)) for document in documents]
         records = self._locations.replace_all(deployment, deployed, delete=gone)
-        for name in [*names, *gone]:
-            runtime.location_changed(name)
+        self._tell([*names, *gone])
         return success(records)
 
 
-def resolvers(organization: Organization, runtime: Callable[[], Runtime]) -> Resolvers:
+def resolvers(organization: Organization, runtime: RuntimeLoader) -> Resolvers:
     locations = _Locations(organization, runtime)
     return {
         "Query": {
@@ -119,7 +138,7 @@ def _listed(document: Any) -> list[Any]:
     return locations if isinstance(locations, list) else [locations]
 
 
-def _faults(runtime: Runtime, documents: Sequence[Any]) -> list[str]:
+def _faults(judge: LocationDocuments, documents: Sequence[Any]) -> list[str]:
     """What is wrong with the documents, the location's name before each fault when there are several."""
     errors: list[str] = []
     seen: set[str] = set()
@@ -132,5 +151,5 @@ def _faults(runtime: Runtime, documents: Sequence[Any]) -> list[str]:
             errors.append(f"{name}: named twice.")
         seen.add(name)
         prefix = f"{name}: " if len(documents) > 1 else ""
-        errors += [f"{prefix}{fault}" for fault in runtime.validate_document(document)]
+        errors += [f"{prefix}{fault}" for fault in judge.validate_document(document)]
     return errors
