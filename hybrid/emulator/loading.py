@@ -24,8 +24,9 @@ class RuntimeLoader:
     """Loads the runtime once, in a thread of its own, and lets requests wait for it.
 
     ``load`` makes it. ``on_failure`` is called from that thread when it cannot be made; there is no second try.
-    ``documents`` imports what locations' documents need, in the thread of who asks: a third of the whole, so that
-    locations can be registered while the rest is on its way. Without it they wait for all of it.
+    ``documents`` is called first: it imports what locations' documents need, a third of the whole, so that locations
+    can be registered while the rest is on its way. All imports are the loader's own: two threads that import Dagster
+    at once meet modules that are half made.
     """
 
     def __init__(
@@ -35,7 +36,8 @@ class RuntimeLoader:
         documents: Callable[[], LocationDocuments] | None = None,
     ) -> None:
         self._load = load
-        self._documents = documents
+        self._load_documents = documents
+        self._documents: Future[LocationDocuments] = Future()
         self._on_failure = on_failure
         self._future: Future[Runtime] = Future()
         self._thread = threading.Thread(target=self._run, name="runtime-loader", daemon=True)
@@ -56,8 +58,11 @@ class RuntimeLoader:
             raise _not_loaded() from None
 
     def documents(self) -> LocationDocuments:
-        """What judges locations' documents, as early as it can be had."""
-        return self.loaded or (self._documents() if self._documents is not None else self.get())
+        """What judges locations' documents, as early as it can be had. Raises as ``get`` does."""
+        try:
+            return self._documents.result(PATIENCE_SECONDS)
+        except FutureTimeoutError:
+            raise _not_loaded() from None
 
     def when_loaded(self, act: Callable[[Runtime], None]) -> None:
         """``act`` on the runtime: now, or as soon as it is loaded."""
@@ -79,14 +84,21 @@ class RuntimeLoader:
 
     def _run(self) -> None:
         try:
+            if self._load_documents is not None:
+                self._documents.set_result(self._load_documents())
             runtime = self._load()
         except BaseException as error:  # whatever it is, the process must not go on half alive
             _log.critical("Dagster could not be loaded; the embedded Dagster+ ends.", exc_info=True)
             why = f"{type(error).__name__}: {error}"
-            self._future.set_exception(RuntimeNotLoadedError("Dagster could not be loaded.", why=why))
+            failure = RuntimeNotLoadedError("Dagster could not be loaded.", why=why)
+            self._future.set_exception(failure)
+            if not self._documents.done():
+                self._documents.set_exception(failure)
             self._on_failure()
         else:
             self._future.set_result(runtime)
+            if not self._documents.done():
+                self._documents.set_result(runtime)
 
 
 def _not_loaded() -> RuntimeNotLoadedError:
