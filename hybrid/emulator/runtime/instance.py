@@ -22,6 +22,7 @@ https://docs.dagster.io/deployment/dagster-plus/deploying-code/full-deployments/
 
 _SETTINGS: Final = {
     "telemetry": {"enabled": False},
+    "nux": {"enabled": False},  # the UI would ask a newcomer for an address before it shows anything
     "run_monitoring": {
         "enabled": True,
         "start_timeout_seconds": START_TIMEOUT_SECONDS,
