@@ -29,7 +29,7 @@ LocationName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-
 
 
 class Spec(BaseModel):
-    """What all parts of an agent's settings share: camelCase keys, no unknown ones, values never shown in errors."""
+    """What all parts of a stack file share: camelCase keys, no unknown ones, values never shown in errors."""
 
     model_config = ConfigDict(
         frozen=True,

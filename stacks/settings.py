@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from agent.spec import AgentSpec, LocalAgentSpec
+from agent.spec import AgentSpec, LocalAgentSpec, Spec
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.errors import SettingsError
 from hybrid.workspace import checked_stack_name
@@ -26,19 +25,7 @@ DeploymentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0
 OrganizationName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
-class Model(BaseModel):
-    """What all parts of the stack file share: camelCase keys, no unknown ones, values never shown in errors."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        alias_generator=to_camel,
-        use_attribute_docstrings=True,
-    )
-
-
-class EmulatorSettings(Model):
+class EmulatorSettings(Spec):
     """The embedded Dagster+, used when no organization is named."""
 
     port: int = Field(default=3939, ge=1024, le=65535)
@@ -48,7 +35,7 @@ class EmulatorSettings(Model):
     """Whether `down` leaves the emulator's data (runs, events, logs). Off: `down` takes all away."""
 
 
-class ReadinessSettings(Model):
+class ReadinessSettings(Spec):
     """When `up` may say that the stack stands."""
 
     timeout_seconds: int = Field(default=300, ge=5, le=3600)
@@ -56,7 +43,7 @@ class ReadinessSettings(Model):
     pull and a slow first import fit."""
 
 
-class Settings(Model):
+class Settings(Spec):
     """One stack: which Dagster+ deployment it serves, and with what agent."""
 
     environment: str = Field(default="", max_length=40)
