@@ -62,6 +62,12 @@ class StackBusyError(EngineError):
     exit_code = 6
 
 
+class StoppedError(EngineError):
+    """The person stopped it with Ctrl-C."""
+
+    exit_code = 130
+
+
 class NotReadyError(HybridError):
     """What was stood up does not (yet) do its work: agent not RUNNING, locations not loaded."""
 

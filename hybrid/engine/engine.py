@@ -15,7 +15,7 @@ from typing import Literal
 
 from hybrid.engine import backend, events, program
 from hybrid.engine.lock import UpdateLock, dead_engine_locks
-from hybrid.errors import EngineError, StackBusyError
+from hybrid.errors import EngineError, StackBusyError, StoppedError
 from hybrid.redaction import redact
 from hybrid.toolchain import Pulumi
 from hybrid.workspace import Workspace
@@ -193,7 +193,7 @@ class Engine:
 
     def _error(self, command: Command, outcome: Outcome, code: int, words: str) -> EngineError:
         if self._interrupts:
-            return EngineError(
+            return StoppedError(
                 f"`{_TYPED[command]}` was stopped.",
                 next_step=f"`hybrid {_TYPED[command]} {self._stack}` goes on from here.",
             )

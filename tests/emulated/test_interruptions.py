@@ -8,9 +8,21 @@ import time
 
 import pytest
 
-from tests.emulated.checkout import Checkout
+from tests.emulated.checkout import Checkout, until
 
 pytestmark = pytest.mark.emulated
+
+
+def test_ctrl_c_stops_tidily_and_says_how_to_go_on(checkout: Checkout) -> None:
+    process = checkout.start("up", "local")
+    until(lambda: checkout.commands("-m hybrid.emulator"), seconds=30, what="the first process has been started")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "`hybrid up local` goes on from here" in err
+    assert "Traceback" not in err
+    checkout.up()
+    assert len(checkout.agents()) == 1
 
 
 @pytest.mark.parametrize("round_", range(2))

@@ -113,7 +113,7 @@ def test_a_token_in_an_error_is_not_printed(
 
 def test_exit_codes_are_those_of_the_page() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
-    for kind in (errors.HybridError, *errors.HybridError.__subclasses__(), errors.StackBusyError):
+    for kind in (errors.HybridError, *errors.HybridError.__subclasses__(), errors.StackBusyError, errors.StoppedError):
         assert f"| {kind.exit_code} |" in page, f"{kind.__name__} ends with a code that docs/cli.md does not have"
 
 
