@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from collections import Counter
 
 import psutil
 import pytest
@@ -82,6 +84,13 @@ def test_a_killed_emulator_comes_back_and_a_run_goes_on_without_losing_an_event(
     checkout.gate.write_text("")
     out, err = run.communicate(timeout=120)
     assert run.returncode == 0, f"the run must end in SUCCESS:\n{out}\n{err}"
+    with checkout.client() as client:
+        events = list(client.run_events(json.loads(out)["run_id"]))
+    seen = Counter((event.timestamp, event.type, event.step, event.message) for event in events)
+    assert {event: count for event, count in seen.items() if count > 1} == {}, "an event that was sent twice is one"
+    counts = Counter(event.type for event in events)
+    once = {"RUN_START", "STEP_START", "STEP_OUTPUT", "STEP_SUCCESS", "RUN_SUCCESS"}
+    assert {kind: counts[kind] for kind in once} == dict.fromkeys(once, 1), "what was acknowledged is there, once"
 
 
 def test_what_was_changed_behind_the_back_is_shown_and_put_right(checkout: Checkout) -> None:
