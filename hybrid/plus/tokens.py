@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,9 +16,12 @@ class AgentGrants:
     """Which deployments agents with a token may serve. A new token is good for the whole organization."""
 
     organization: bool = False
-    deployments: frozenset[str] = frozenset()
-    """Names of full deployments."""
+    deployments: Collection[str] = frozenset()
+    """Names of full deployments; kept as a set, so that grants compare whatever they were made from."""
     all_branch_deployments: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "deployments", frozenset(self.deployments))
 
     @classmethod
     def of(cls, permissions: Mapping[str, Any] | None, names: Mapping[int, str]) -> AgentGrants:

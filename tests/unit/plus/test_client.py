@@ -168,6 +168,11 @@ def test_grants_are_narrowed_by_granting_first_and_withdrawing_after(plus, clien
     assert client.set_agent_grants(7, wanted).grants == wanted
 
 
+@pytest.mark.parametrize("kind", [list, tuple, set])
+def test_grants_compare_whatever_their_names_were_given_in(kind):
+    assert AgentGrants(deployments=kind(["prod"])) == AgentGrants(deployments=frozenset({"prod"}))
+
+
 def test_grants_are_widened_again(plus, client):
     plus.expects(
         "HybridAgentToken.narrowed",
