@@ -14,6 +14,9 @@ from typing import Final
 
 from hybrid.errors import SettingsError
 
+PROCESS_LOG: Final = "output.log"
+"""A supervised process's log, in its folder."""
+
 STACK_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 

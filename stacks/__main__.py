@@ -5,14 +5,13 @@ from __future__ import annotations
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env, is_config_secret
 
-from hybrid.delivery.catalog import find_code_locations
-from hybrid.delivery.dependencies import require_dagster_cloud
 from hybrid.errors import HybridError
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
 from stacks.local import LocalStack
 from stacks.outputs import StackOutputs
-from stacks.settings import Settings, from_pulumi, selected
+from stacks.served import served_locations
+from stacks.settings import Settings, from_pulumi
 
 
 def main() -> None:
@@ -20,8 +19,7 @@ def main() -> None:
     try:
         workspace = Workspace.of_this_checkout()
         who = StackIdentity.of(pulumi.get_stack(), _settings(), workspace)
-        folders = selected(find_code_locations(workspace.root), who.settings, stack=who.stack)
-        require_dagster_cloud(folders)
+        folders = served_locations(workspace, who)
         LocalStack(who, workspace, folders).build()
         StackOutputs.of(who, [folder.name for folder in folders]).export()
     except HybridError as error:

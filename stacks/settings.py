@@ -15,7 +15,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from agent.spec import AgentSpec, LocalAgentSpec, Spec
-from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.errors import SettingsError
 from hybrid.workspace import checked_stack_name
 
@@ -154,23 +153,6 @@ def from_file(path: Path, *, stack: str) -> Settings:
             raise _secret_in_settings(str(key), source)
         values[str(key).removeprefix(NAMESPACE)] = value
     return parse(values, stack=stack, source=source)
-
-
-def selected(
-    folders: tuple[CodeLocationFolder, ...], settings: Settings, *, stack: str
-) -> tuple[CodeLocationFolder, ...]:
-    """The folders that the stack serves. Raises ``SettingsError`` for a name that no folder has."""
-    if settings.locations is None:
-        return folders
-    by_name = {folder.name: folder for folder in folders}
-    unknown = [name for name in settings.locations if name not in by_name]
-    if unknown:
-        raise SettingsError(
-            f"hybrid:locations in stacks/Pulumi.{stack}.yaml names {', '.join(unknown)}, which no folder is.",
-            why=f"Under locations/ there are: {', '.join(sorted(by_name)) or 'none'}.",
-            next_step="mend the list, or remove it to serve all.",
-        )
-    return tuple(by_name[name] for name in settings.locations)
 
 
 def _decoded(text: str) -> Any:

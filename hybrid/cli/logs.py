@@ -14,9 +14,7 @@ import typer
 from hybrid.cli.stack import StackName
 from hybrid.errors import UsageError
 from hybrid.redaction import redact
-from hybrid.workspace import StackFolder, Workspace
-
-LOG_NAME = "output.log"
+from hybrid.workspace import PROCESS_LOG, StackFolder, Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -40,9 +38,9 @@ def logs(
 
 
 def _log_file(folder: StackFolder, stack: str, process: str) -> Path:
-    known = sorted(path.name for path in folder.processes.glob("*") if (path / LOG_NAME).exists())
+    known = sorted(path.name for path in folder.processes.glob("*") if (path / PROCESS_LOG).exists())
     if process in known:
-        return folder.process(process) / LOG_NAME
+        return folder.process(process) / PROCESS_LOG
     if not known:
         raise UsageError(f"The stack '{stack}' has no process here.", next_step=f"`hybrid up {stack}`.")
     raise UsageError(

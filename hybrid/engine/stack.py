@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hybrid.delivery.catalog import CodeLocationFolder, find_code_locations
-from hybrid.delivery.dependencies import require_dagster_cloud
+from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
-from stacks.settings import from_file, selected
+from stacks.served import served_locations
+from stacks.settings import from_file
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,7 @@ class Stack:
     def read(cls, workspace: Workspace, name: str) -> Stack:
         """Raises ``SettingsError`` for a wrong stack file or location, as the program would, before it is started."""
         who = identity(workspace, name)
-        folders = selected(find_code_locations(workspace.root), who.settings, stack=name)
-        require_dagster_cloud(folders)
-        return cls(who, folders)
+        return cls(who, served_locations(workspace, who))
 
     @property
     def location_names(self) -> tuple[str, ...]:

@@ -14,11 +14,11 @@ from hybrid.provider import process_folder
 from hybrid.provider.connection import Clients, Connection, connection_record
 from hybrid.provider.definition import Anything, Definition, Failure, Flag, MapOf, Number, Property, Text
 from hybrid.provider.difference import Change
-from hybrid.provider.process_spec import LOG_NAME
 from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call, Existing, Resource
 from hybrid.provider.runtime import socket_path
 from hybrid.provider.supervisor import Supervisor
+from hybrid.workspace import PROCESS_LOG
 
 if TYPE_CHECKING:
     from hybrid.plus import Agent, CodeLocationStatus, PlusClient
@@ -145,7 +145,7 @@ class _Crashes:
         self._count += state == "BACKOFF" and state != self._state
         self._state = state
         if self._count >= _CRASHES or state == "FATAL":
-            log_file = self._directory / LOG_NAME
+            log_file = self._directory / PROCESS_LOG
             raise NotReadyError(
                 f"Agent {label} ends again and again right after its start.",
                 why=f"The end of its log:\n{process_folder.log_tail(log_file)}",

@@ -12,13 +12,14 @@ from hybrid.provider import family, process_folder
 from hybrid.provider.definition import Definition, Failure, Flag, ListOf, MapOf, Number, Property, Text
 from hybrid.provider.difference import Change
 from hybrid.provider.health import is_hung
-from hybrid.provider.process_spec import LOG_NAME, ProcessSpec
+from hybrid.provider.process_spec import ProcessSpec
 from hybrid.provider.properties import UNKNOWN, Properties
 from hybrid.provider.readiness import wait_until_ready
 from hybrid.provider.resource import Call, CancelledError, Existing, PartialError, Resource
 from hybrid.provider.running import NotStartedError, Running
 from hybrid.provider.runtime import DirectoryLock
 from hybrid.provider.systemd import refusal
+from hybrid.workspace import PROCESS_LOG
 
 DEFINITION: Final = Definition(
     name="Process",
@@ -93,7 +94,7 @@ class Process(Resource):
         return found if outputs.get("pid") else [*found, Change("pid", "update", replaces=False)]
 
     def foreseen(self, inputs: Properties) -> Properties:
-        return {"logFile": str(Path(inputs["directory"]) / LOG_NAME)}
+        return {"logFile": str(Path(inputs["directory"]) / PROCESS_LOG)}
 
     def create(self, inputs: Properties, call: Call) -> Existing:
         spec = ProcessSpec.of(inputs)

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from hybrid.errors import HybridError, NotReadyError
 from hybrid.provider import supervisor
-from hybrid.provider.process_spec import LOG_NAME, ProcessSpec
+from hybrid.provider.process_spec import ProcessSpec
 from hybrid.redaction import redact
+from hybrid.workspace import PROCESS_LOG
 
 _RECORD: Final = "process.json"
 _PLAN: Final = "launch.json"
-OWN_FILES: Final = (_RECORD, _PLAN, "program.pid", LOG_NAME, "environment", *supervisor.OWN_FILES)
+OWN_FILES: Final = (_RECORD, _PLAN, "program.pid", PROCESS_LOG, "environment", *supervisor.OWN_FILES)
 _TAIL_LINES: Final = 30
 _TAIL_BYTES: Final = 32 * 1024
 
@@ -129,7 +130,7 @@ def log_tail(log_file: Path) -> str:
 
 def remove(spec: ProcessSpec) -> None:
     """Take away what lies in the folder of ours, and what the spec says goes with it. Others' files stay."""
-    rotated = [f"{LOG_NAME}.{number}" for number in range(1, spec.log_backups + 1)]
+    rotated = [f"{PROCESS_LOG}.{number}" for number in range(1, spec.log_backups + 1)]
     for name in (*OWN_FILES, *rotated, *spec.files):
         (spec.directory / name).unlink(missing_ok=True)
     for path in spec.remove_on_delete:

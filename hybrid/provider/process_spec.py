@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from hybrid.provider import family
+from hybrid.workspace import PROCESS_LOG
 
-LOG_NAME: Final = "output.log"
 _FORMAT: Final = 1  # part of the digest: another layout of the files below restarts what runs with the old one
 
 # A program gets these from whoever runs the update, and nothing else that it did not ask for: the same process
@@ -89,7 +89,7 @@ class ProcessSpec:
 
     @property
     def log_file(self) -> Path:
-        return self.directory / LOG_NAME
+        return self.directory / PROCESS_LOG
 
     def digest(self, salt: str) -> str:
         """A name for what runs: equal digests mean that a running process need not be restarted.
@@ -156,7 +156,7 @@ startretries = {_START_TRIES}
 stopsignal = TERM
 stopwaitsecs = {self.stop_timeout}
 redirect_stderr = true
-stdout_logfile = {LOG_NAME}
+stdout_logfile = {PROCESS_LOG}
 stdout_logfile_maxbytes = {self.log_max_bytes}
 stdout_logfile_backups = {self.log_backups}
 """

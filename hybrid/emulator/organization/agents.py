@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -19,7 +19,6 @@ from hybrid.emulator.organization.database import Database
 RUNNING_SECONDS: Final = 90.0  # three heartbeats
 LISTED_SECONDS: Final = 86_400.0
 
-ErrorReport = Mapping[str, Any]
 """``message``, ``stack`` (list of lines), ``class_name``, ``cause`` (another or None)."""
 
 

@@ -13,12 +13,12 @@ from sqlalchemy.engine import Connection
 from hybrid.emulator.runtime.storage.database import Database
 
 
-class PooledRunStorage(SqliteRunStorage):
-    """Runs, their tags, snapshots, backfills and daemon heartbeats in ``runs.db``, which exists."""
+class _Pooled:
+    """Instead of an engine a call: one database for all of them, at ``path``, which exists."""
 
     def __init__(self, path: Path) -> None:
         self.database = Database(path)
-        super().__init__(f"sqlite:///{path}")
+        super().__init__(f"sqlite:///{path}")  # type: ignore[call-arg]  # Dagster's storage, which comes next
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -29,17 +29,9 @@ class PooledRunStorage(SqliteRunStorage):
         self.database.dispose()
 
 
-class PooledScheduleStorage(SqliteScheduleStorage):
-    """Schedules' and sensors' state and ticks in ``schedules.db``, which exists."""
+class PooledRunStorage(_Pooled, SqliteRunStorage):
+    """Runs, their tags, snapshots, backfills and daemon heartbeats in ``runs.db``."""
 
-    def __init__(self, path: Path) -> None:
-        self.database = Database(path)
-        super().__init__(f"sqlite:///{path}")
 
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        with self.database.connect() as connection:
-            yield connection
-
-    def dispose(self) -> None:
-        self.database.dispose()
+class PooledScheduleStorage(_Pooled, SqliteScheduleStorage):
+    """Schedules' and sensors' state and ticks in ``schedules.db``."""
