@@ -31,11 +31,17 @@ def sdl(name: str) -> str:
     return (files("hybrid.emulator.api") / "sdl" / f"{name}.graphql").read_text(encoding="utf-8")
 
 
+def public_sdl() -> list[str]:
+    """The texts of Dagster+'s public schema as far as it is served, one a subject (``sdl/public/*.graphql``)."""
+    folder = files("hybrid.emulator.api") / "sdl" / "public"
+    return [file.read_text(encoding="utf-8") for file in sorted(folder.iterdir(), key=lambda file: file.name)]
+
+
 class Api:
     """A schema that can be asked. What a document violates is found out once for each document."""
 
     def __init__(self, parts: Sequence[str], resolvers: Sequence[Resolvers]) -> None:
-        self.schema = build_ast_schema(_combined(parts))
+        self.schema = build_ast_schema(combined(parts))
         for more in resolvers:
             _bind(self.schema, more)
         self.problems = functools.lru_cache(maxsize=_DOCUMENTS_KEPT)(self._problems)
@@ -63,7 +69,7 @@ class Api:
         return tuple(validate(self.schema, operation.document))
 
 
-def _combined(parts: Sequence[str]) -> DocumentNode:
+def combined(parts: Sequence[str]) -> DocumentNode:
     """One document of several; each part names the scalars that it uses, so the same scalar may come twice."""
     definitions = []
     scalars: set[str] = set()

@@ -12,67 +12,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from hybrid.emulator.errors import DataFolderError
-
-SCHEMA_VERSION: Final = 1
-
-_SCHEMA: Final = """
-CREATE TABLE organization (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    public_id TEXT NOT NULL,
-    name TEXT NOT NULL
-);
-CREATE TABLE deployments (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE,
-    type TEXT NOT NULL,
-    agent_type TEXT NOT NULL
-);
-CREATE TABLE tokens (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL,
-    digest TEXT NOT NULL UNIQUE,
-    description TEXT,
-    created_at REAL NOT NULL,
-    revoked_at REAL
-);
-CREATE TABLE grants (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    token_id INTEGER NOT NULL REFERENCES tokens (id),
-    scope TEXT NOT NULL,
-    deployment_id INTEGER REFERENCES deployments (id)
-);
-CREATE UNIQUE INDEX one_grant_a_scope ON grants (token_id, scope, coalesce(deployment_id, 0));
-CREATE TABLE locations (
-    deployment TEXT NOT NULL,
-    name TEXT NOT NULL,
-    document TEXT NOT NULL,
-    metadata TEXT NOT NULL,
-    metadata_timestamp REAL NOT NULL,
-    uploaded_timestamp REAL,
-    outdated INTEGER NOT NULL,
-    manifest TEXT,
-    error TEXT,
-    PRIMARY KEY (deployment, name)
-) WITHOUT ROWID;
-CREATE TABLE agents (
-    deployment TEXT NOT NULL,
-    id TEXT NOT NULL,
-    heard_at REAL NOT NULL,
-    report TEXT NOT NULL,
-    PRIMARY KEY (deployment, id)
-) WITHOUT ROWID;
-CREATE TABLE requests (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    deployment TEXT NOT NULL,
-    queue TEXT,
-    api TEXT NOT NULL,
-    body TEXT NOT NULL
-);
-"""
+from hybrid.emulator.organization.schema import VERSIONS
 
 
 class Database:
@@ -105,14 +48,14 @@ class Database:
 
     def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
+        if version > len(VERSIONS):
             raise DataFolderError(
                 f"{self.path} was written by a newer version of the embedded Dagster+.",
-                why=f"Its format is {version}; this version reads up to {SCHEMA_VERSION}.",
+                why=f"Its format is {version}; this version reads up to {len(VERSIONS)}.",
                 next_step="update this checkout, or give another data folder.",
             )
-        if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        for number, statements in enumerate(VERSIONS[version:], start=version + 1):
+            connection.executescript(f"BEGIN IMMEDIATE; {statements} PRAGMA user_version = {number}; COMMIT;")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -64,13 +64,16 @@ def founded(database: Database, organization: str, deployment: str) -> tuple[Ide
     with database.transaction() as connection:
         row = connection.execute("SELECT public_id, name FROM organization").fetchone()
         if row is None:
-            connection.execute("INSERT INTO organization VALUES (1, ?, ?)", (uuid.uuid4().hex, organization))
+            connection.execute(
+                "INSERT INTO organization (id, public_id, name) VALUES (1, ?, ?)", (uuid.uuid4().hex, organization)
+            )
             connection.execute(
                 "INSERT INTO deployments (name, type, agent_type) VALUES (?, 'PRODUCTION', 'HYBRID')", (deployment,)
             )
             row = connection.execute("SELECT public_id, name FROM organization").fetchone()
         records = tuple(
-            Deployment(**dict(found)) for found in connection.execute("SELECT * FROM deployments ORDER BY id")
+            Deployment(**dict(found))
+            for found in connection.execute("SELECT id, name, type, agent_type FROM deployments ORDER BY id")
         )
     there, asked = f"{row['name']}/{records[0].name}", f"{organization}/{deployment}"
     if there != asked:

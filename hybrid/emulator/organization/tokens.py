@@ -44,6 +44,7 @@ class TokenRecord:
     description: str | None
     created_at: float
     revoked_at: float | None
+    user_id: int | None
     grants: tuple[Grant, ...]
 
     @property

@@ -18,9 +18,10 @@ import pytest
 from hybrid.emulator.errors import DataFolderError, EmulatorError
 from hybrid.emulator.organization import AgentReport, Organization
 from hybrid.emulator.organization.agents import RUNNING_SECONDS, Agents
-from hybrid.emulator.organization.database import SCHEMA_VERSION, Database
+from hybrid.emulator.organization.database import Database
 from hybrid.emulator.organization.locations import Locations
 from hybrid.emulator.organization.requests import LIFETIME_SECONDS, Requests
+from hybrid.emulator.organization.schema import VERSIONS
 
 pytestmark = pytest.mark.unit
 
@@ -288,7 +289,7 @@ def test_an_agent_of_several_deployments_is_listed_once(organization: Organizati
 def test_a_newer_file_is_refused_in_words_and_left_as_it_is(organization: Organization, tmp_path: Path) -> None:
     organization.close()
     with sqlite3.connect(tmp_path / "organization.sqlite") as connection:
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        connection.execute(f"PRAGMA user_version = {len(VERSIONS) + 1}")
     before = (tmp_path / "organization.sqlite").read_bytes()
     with pytest.raises(DataFolderError, match="newer version"):
         Organization(tmp_path)
