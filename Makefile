@@ -47,8 +47,9 @@ check: setup ## Check style, types and the import rule
 	.venv/bin/mypy
 	.venv/bin/pytest -q tests/unit/test_architecture.py
 
-docs: setup ## Write docs/settings.md anew from the models
+docs: setup ## Write docs/settings.md and docs/conformance.md anew from what they describe
 	@.venv/bin/python -m stacks.reference > docs/settings.md
+	@.venv/bin/python -m hybrid.emulator.conformance > docs/conformance.md
 
 bench: tools ## Measure speed and memory, each beside its peer
 	@.venv/bin/python -m benchmarks $(ARGS)

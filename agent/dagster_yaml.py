@@ -26,6 +26,7 @@ def render(
     agent_token_env: str = AGENT_TOKEN_VARIABLE,
     compute_logs_folder: Path | None = None,
     storage_folder: Path | None = None,
+    run_workers_folder: Path | None = None,
 ) -> str:
     """The file's text; the same arguments give the same bytes.
 
@@ -33,17 +34,15 @@ def render(
     token. The token itself is never in the file: the agent reads it from the variable ``agent_token_env``.
     ``compute_logs_folder`` is where the output of steps lies until it is sent (default: the system's temporary
     folder), ``storage_folder`` where Dagster's file IO manager keeps asset values (default: below ``DAGSTER_HOME``).
+    With ``run_workers_folder`` the agent notes its run workers down there and misses those that die
+    (``agent.process_launcher``, which its environment has to have); default: Dagster's own launcher, which does not.
     """
     document: dict[str, Any] = {
         "instance_class": {"module": "dagster_cloud.instance", "class": "DagsterCloudAgentInstance"},
         "dagster_cloud_api": _api(spec, url, deployment, label, agent_token_env),
         "agent_queues": _queues(spec.queues),
         "isolated_agents": {"enabled": spec.isolated},
-        "user_code_launcher": {
-            "module": "dagster_cloud.workspace.user_code_launcher",
-            "class": "ProcessUserCodeLauncher",
-            "config": _launcher(spec),
-        },
+        "user_code_launcher": _user_code_launcher(spec, run_workers_folder),
         "compute_logs": _compute_logs(spec, compute_logs_folder),
     }
     if spec.allowed_locations is not None:
@@ -74,6 +73,15 @@ def _api(spec: LocalAgentSpec, url: str | None, deployment: str, label: str, tok
 
 def _queues(queues: AgentQueues) -> dict[str, Any]:
     return {"include_default_queue": queues.include_default, "additional_queues": list(queues.additional)}
+
+
+def _user_code_launcher(spec: LocalAgentSpec, run_workers_folder: Path | None) -> dict[str, Any]:
+    watched = run_workers_folder is not None
+    return {
+        "module": "agent.process_launcher" if watched else "dagster_cloud.workspace.user_code_launcher",
+        "class": "ProcessUserCodeLauncher",
+        "config": {**_launcher(spec), **({"run_workers_folder": str(run_workers_folder)} if watched else {})},
+    }
 
 
 def _launcher(spec: LocalAgentSpec) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class LocalAgentArgs:
 
 
 class LocalAgent(pulumi.ComponentResource):
-    """The real ``dagster-cloud agent run``, unmodified, restarted when it crashes.
+    """The real ``dagster-cloud agent run``, with a launcher that misses dead run workers, restarted when it crashes.
 
     - a ``Process`` whose folder is the agent's home, with the rendered ``dagster.yaml``
     """
@@ -70,6 +70,7 @@ class LocalAgent(pulumi.ComponentResource):
                         deployment=args.deployment,
                         compute_logs_folder=args.directory / "compute_logs",
                         storage_folder=args.storage,
+                        run_workers_folder=args.directory / "run_workers",
                     )
                 },
                 remove_on_delete=[str(args.directory)],

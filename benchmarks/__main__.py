@@ -1,4 +1,7 @@
-"""``python -m benchmarks [PART…]``: measure, and print Markdown. Parts: stand-up, no-op, registration, storage."""
+"""``python -m benchmarks [PART…]``: measure, and print Markdown.
+
+Parts: stand-up, no-op, registration, storage, events, crowd.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 import platform
 import sys
 
-from benchmarks import no_op_up, registration, stand_up, storage
+from benchmarks import crowd, events, no_op_up, registration, stand_up, storage
 from benchmarks.figure import Figure, table
 
 PARTS = {
@@ -14,6 +17,8 @@ PARTS = {
     "no-op": lambda: no_op_up.measure(1),
     "registration": registration.measure,
     "storage": storage.measure,
+    "events": events.measure,
+    "crowd": crowd.measure,
 }
 
 

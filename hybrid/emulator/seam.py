@@ -73,8 +73,8 @@ class LocationDocuments(Protocol):
     def validate_document(self, document: Mapping[str, Any]) -> list[str]:
         """What is wrong with a location's document, by Dagster+'s own schema of it. Empty when nothing is."""
 
-    def deploy_metadata(self, document: Mapping[str, Any], deployment: str) -> str:
-        """The document as agents get it (serialized ``CodeLocationDeployData``)."""
+    def deploy_metadata(self, document: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+        """The document as agents get it (serialized ``CodeLocationDeployData``); its code finds ``environment`` set."""
 
 
 class Runtime(LocationDocuments, Protocol):
@@ -92,16 +92,15 @@ class Runtime(LocationDocuments, Protocol):
     def routes(self) -> Sequence[BaseRoute]:
         """REST of agents and run workers. Names that begin with ``presigned:`` check their own signature."""
 
-    @property
-    def web(self) -> ASGIApp:
-        """The stock Dagster UI with its GraphQL."""
+    def web(self, deployment: str) -> ASGIApp:
+        """The stock Dagster UI with its GraphQL; the deployment's prefix is taken off the path before."""
 
     @property
     def oss_root_fields(self) -> Mapping[str, frozenset[str]]:
         """Fields of Dagster's own schema by ``query``, ``mutation``, ``subscription``."""
 
     def execute_oss(
-        self, query: str, variables: Mapping[str, Any] | None, operation_name: str | None
+        self, deployment: str, query: str, variables: Mapping[str, Any] | None, operation_name: str | None
     ) -> Mapping[str, Any]:
         """Run a document of Dagster's own schema; the answer as it goes over the wire."""
 
@@ -109,7 +108,10 @@ class Runtime(LocationDocuments, Protocol):
 
     def read_error(self, serialized: str) -> ErrorView: ...
 
-    def location_changed(self, name: str) -> None:
+    def location_changed(self, deployment: str, name: str) -> None:
         """A location was put or deleted: tell the agents and forget what was loaded."""
+
+    def ping(self, deployment: str, location: str) -> None:
+        """Ask a location's agent for a sign of its code server, and wait for it. Raises when none comes."""
 
     def close(self) -> None: ...

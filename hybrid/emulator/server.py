@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from hybrid.emulator.folder import DataFolder
 from hybrid.emulator.listening import is_loopback_address, listen, url_of
 from hybrid.emulator.logs import log_to_stderr
+from hybrid.emulator.serverless.options import ServerlessOptions
 
 if TYPE_CHECKING:
-    from hybrid.emulator.organization import Organization
+    from hybrid.emulator.organization import AgentType, Organization
     from hybrid.emulator.seam import LocationDocuments, Runtime
 
 _KEEP_ALIVE_SECONDS: Final = 75
@@ -34,14 +35,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """``port`` 0 takes a free one, which the log names. ``host`` other than loopback needs ``allow_remote``."""
+    """``port`` 0 takes a free one, which the log names. ``host`` other than loopback needs ``allow_remote``.
+
+    ``agent_type`` is the first deployment's when the organization is founded. ``serverless`` is for deployments of that
+    type.
+    """
 
     data: Path
     port: int
     host: str = "127.0.0.1"
     organization: str = "local"
     deployment: str = "prod"
+    agent_type: AgentType = "HYBRID"
     allow_remote: bool = False
+    serverless: ServerlessOptions = field(default_factory=ServerlessOptions)
 
 
 def serve(options: ServeOptions) -> NoReturn:
@@ -57,7 +64,9 @@ def serve(options: ServeOptions) -> NoReturn:
         log_to_stderr()
         from hybrid.emulator.organization import Organization  # not before the socket listens
 
-        organization = Organization(folder.path, options.organization, options.deployment)
+        organization = Organization(
+            folder.path, options.organization, options.deployment, options.agent_type, options.serverless
+        )
         try:
             loopback = is_loopback_address(options.host)
             served = _serve_on(listener, organization, folder.path, open_to_loopback=loopback)
@@ -75,17 +84,21 @@ def _serve_on(listener: socket.socket, organization: Organization, data: Path, *
     from hybrid.emulator.browser import BrowserGate
     from hybrid.emulator.http_server import HttpServer
     from hybrid.emulator.loading import RuntimeLoader
+    from hybrid.emulator.rest import all_routes
+    from hybrid.emulator.serverless.agents import ServerlessAgents
 
     url, meter, failed = url_of(listener), Meter(), threading.Event()
+    signer, serverless = organization.signer, ServerlessAgents(organization, data, url)
 
     def load() -> Runtime:
         from hybrid.emulator.runtime import Runtime as DagsterRuntime  # Dagster's imports: seconds of them
 
-        runtime = DagsterRuntime.load(data, organization, organization.deployment.name)
+        runtime = DagsterRuntime.load(data, organization, signer)
         _log.info("Dagster is loaded")
-        for location in organization.locations.all(organization.deployment.name):
-            if location.outdated:  # the agents may not have been told before the last process ended
-                runtime.location_changed(location.name)
+        for deployment in organization.deployments.all():
+            for location in organization.locations.all(deployment.name):
+                if location.outdated:  # the agents may not have been told before the last process ended
+                    runtime.location_changed(deployment.name, location.name)
         return runtime
 
     def documents() -> LocationDocuments:
@@ -96,11 +109,13 @@ def _serve_on(listener: socket.socket, organization: Organization, data: Path, *
     def begin() -> None:
         _log.info("Serving %s/%s at %s", organization.name, organization.deployment.name, url)
         loader.start()
+        serverless.start()
 
     def wind_down() -> None:
         _leave_after(_LAST_SECONDS, 1 if failed.is_set() else 0)
         organization.requests.close()
         endpoint.close()
+        serverless.close()
 
     def give_up() -> None:
         failed.set()
@@ -110,7 +125,7 @@ def _serve_on(listener: socket.socket, organization: Organization, data: Path, *
     endpoint = GraphQLEndpoint(organization, loader, Service(organization, loader, meter))
     gate = BrowserGate(organization.tokens, open_to_loopback=open_to_loopback)
     server = HttpServer(
-        Application(organization, loader, endpoint, gate, meter),
+        Application(organization, loader, endpoint, gate, meter, all_routes(organization, signer, data)),
         on_start=begin,
         on_end=wind_down,
         keep_alive_s=_KEEP_ALIVE_SECONDS,

@@ -6,8 +6,9 @@ Importing it is cheap: neither httpx nor Dagster is loaded before the first call
 from hybrid.plus.agents import Agent, AgentError, CodeServer
 from hybrid.plus.client import PlusClient
 from hybrid.plus.credentials import api_token, is_agent_token
-from hybrid.plus.deployments import Deployment, Organization
+from hybrid.plus.deployments import BranchDeployment, Deployment, Organization
 from hybrid.plus.endpoint import Endpoint, Region
+from hybrid.plus.environment_variables import EnvironmentVariable, Scopes
 from hybrid.plus.errors import (
     PlusCancelled,
     PlusError,
@@ -31,10 +32,12 @@ __all__ = [
     "AgentError",
     "AgentGrants",
     "AgentToken",
+    "BranchDeployment",
     "CodeLocationStatus",
     "CodeServer",
     "Deployment",
     "Endpoint",
+    "EnvironmentVariable",
     "Failure",
     "Organization",
     "Patience",
@@ -52,6 +55,7 @@ __all__ = [
     "Rights",
     "Run",
     "RunEvent",
+    "Scopes",
     "Wait",
     "api_token",
     "is_agent_token",

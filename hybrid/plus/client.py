@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
+from hybrid.plus.administration import Administration
 from hybrid.plus.agents import Agent
-from hybrid.plus.credentials import checked, is_agent_token
-from hybrid.plus.deployments import Deployment, Organization
-from hybrid.plus.documents import document
-from hybrid.plus.endpoint import Endpoint
-from hybrid.plus.errors import PlusNotFound, PlusProtocolError, PlusRejected
+from hybrid.plus.credentials import is_agent_token
+from hybrid.plus.errors import PlusNotFound, PlusRejected
 from hybrid.plus.locations import CodeLocationStatus, documents, statuses
-from hybrid.plus.patience import Patience, Wait
 from hybrid.plus.rights import Rights, rights_of
-from hybrid.plus.runs import EventPage, Run, RunEvent, execution_params, repository_of
+from hybrid.plus.runs import IN_PROGRESS, EventPage, Run, RunEvent, execution_params, repository_of
 from hybrid.plus.tokens import AgentGrants, AgentToken, deployment_names
 from hybrid.plus.verdict import Json, member
-from hybrid.redaction import Token
 
-if TYPE_CHECKING:
-    import httpx
-
-    from hybrid.plus.transport import Scope, Transport
-
-_T = TypeVar("_T")
 _PAGE: Final = 1000  # events; Dagster's own bound for one answer
+_RUNS: Final = 100  # runs of one answer; Dagster's own pages have no more
 
 
-class PlusClient:
+class PlusClient(Administration):
     """Speaks to one deployment of one organization with one token. Use it in a ``with``.
 
     ``on_wait`` hears of every wait before it begins; ``cancel`` ends a wait (``PlusCancelled``). ``sleep``, ``now``
@@ -39,50 +27,6 @@ class PlusClient:
 
     Every method raises the errors of ``hybrid.plus.errors``; ``SettingsError`` if the token cannot be sent at all.
     """
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        token: Token,
-        *,
-        patience: Patience | None = None,
-        on_wait: Callable[[Wait], None] | None = None,
-        cancel: threading.Event | None = None,
-        sleep: Callable[[float], object] | None = None,
-        now: Callable[[], float] = time.time,
-        http: httpx.BaseTransport | None = None,
-    ) -> None:
-        self.endpoint = endpoint
-        self._token = checked(token, "use")
-        self._patience = patience or Patience()
-        self._on_wait = on_wait
-        self._cancel = cancel or threading.Event()
-        self._sleep = sleep
-        self._now = now
-        self._http = http
-        self._transport: Transport | None = None
-        self._opening = threading.Lock()
-
-    def __enter__(self) -> PlusClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Gives the connections back. The client opens new ones if it is used again."""
-        with self._opening:
-            if self._transport:
-                self._transport.close()
-            self._transport = None
-
-    def __repr__(self) -> str:
-        return f"<PlusClient of {self.endpoint.organization}/{self.endpoint.deployment} at {self.endpoint.url}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a client of Dagster+ is not pickled")
 
     # Agents
 
@@ -189,43 +133,6 @@ class PlusClient:
                 raise
             return False
 
-    # The organization
-
-    def organization(self) -> Organization:
-        """The organization that the token belongs to."""
-        return self._parsed(
-            "HybridOrganization", lambda data: Organization.of(data["organization"]), scope="organization"
-        )
-
-    def deployments(self) -> list[Deployment]:
-        """The full deployments that the token may see."""
-        return self._parsed(
-            "HybridDeployments",
-            lambda data: [Deployment.of(deployment) for deployment in data["fullDeployments"]],
-            scope="organization",
-        )
-
-    def current_deployment(self) -> Deployment:
-        """The endpoint's deployment."""
-        return self._parsed("HybridCurrentDeployment", lambda data: Deployment.of(data["currentDeployment"]))
-
-    def deployment_settings(self) -> dict[str, Any]:
-        """The endpoint's deployment's settings, as Dagster+ keeps them."""
-        return self._parsed(
-            "HybridDeploymentSettings", lambda data: dict((data["deploymentSettings"] or {}).get("settings") or {})
-        )
-
-    def plan(self) -> str:
-        """Dagster+'s name for the organization's plan."""
-        return self._parsed("HybridPlan", lambda data: str(data["planType"]), scope="organization")
-
-    def permissions(self) -> dict[str, bool]:
-        """What the token may do in the endpoint's deployment, by Dagster's names of permissions."""
-        return self._parsed(
-            "HybridPermissions",
-            lambda data: {entry["permission"]: bool(entry["value"]) for entry in data["permissions"]},
-        )
-
     def rights(self) -> Rights:
         """What the token may do and see; changes nothing."""
         return rights_of(self, is_agent_token=is_agent_token(self._token))
@@ -255,6 +162,22 @@ class PlusClient:
     def run(self, run_id: str) -> Run:
         """The run as it stands."""
         return self._chosen("HybridRun", "runOrError", "Run", Run.of, {"runId": run_id})
+
+    def runs_in_progress(self) -> list[Run]:
+        """The deployment's runs that have not ended, queued ones included, each with its location as far as Dagster+
+        knows it; newest first."""
+        found: list[Run] = []
+        cursor: str | None = None
+        while True:
+            page = self._chosen(
+                "HybridRunsInProgress", "runsOrError", "Runs",
+                lambda runs: [Run.of(run) for run in runs["results"]],
+                {"statuses": list(IN_PROGRESS), "cursor": cursor, "limit": _RUNS},
+            )  # fmt: skip
+            found += page
+            if len(page) < _RUNS:
+                return found
+            cursor = page[-1].id
 
     def run_events(self, run_id: str, cursor: str | None = None) -> Iterator[RunEvent]:
         """What the run said after ``cursor``, oldest first, page by page until there is no more *now*. To follow a
@@ -309,58 +232,3 @@ class PlusClient:
             operation, field, "DagsterCloudAgentToken", lambda token: None,
             {"agentPermission": permission}, scope="organization",
         )  # fmt: skip
-
-    def _chosen(
-        self,
-        operation: str,
-        field: str,
-        wanted: str,
-        parse: Callable[[Json], _T],
-        variables: Mapping[str, Any] | None = None,
-        *,
-        scope: Scope = "deployment",
-    ) -> _T:
-        """For operations whose one field is a union: ``parse`` sees its ``wanted`` member, the others are errors."""
-        return self._parsed(
-            operation, lambda data: parse(member(operation, data[field], wanted)), variables, scope=scope
-        )
-
-    def _parsed(
-        self,
-        operation: str,
-        parse: Callable[[Json], _T],
-        variables: Mapping[str, Any] | None = None,
-        *,
-        scope: Scope = "deployment",
-    ) -> _T:
-        data = self._opened().execute(document(operation), variables or {}, scope)
-        return _guarded(operation, lambda: parse(data))
-
-    def _opened(self) -> Transport:
-        from hybrid.plus.transport import Transport  # not at the top: httpx takes longer to import than all else here
-
-        with self._opening:
-            if self._transport is None:
-                self._transport = Transport(
-                    self.endpoint,
-                    self._token,
-                    self._patience,
-                    on_wait=self._on_wait,
-                    cancel=self._cancel,
-                    sleep=self._sleep,
-                    now=self._now,
-                    http=self._http,
-                )
-            return self._transport
-
-
-def _guarded(operation: str, parse: Callable[[], _T]) -> _T:
-    """An answer without the form that was asked for is Dagster+'s fault, or a proxy's, not a traceback of ours."""
-    try:
-        return parse()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PlusProtocolError(
-            f"Dagster+ answered {operation} in a form that was not asked for.",
-            why=f"{type(error).__name__}: {error}",
-            next_step="check the url in the stack file; if it is right, update this checkout.",
-        ) from None

@@ -45,3 +45,27 @@ class Organization:
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Organization:
         return cls(answer["id"], answer["publicId"], answer["name"], answer["status"])
+
+
+@dataclass(frozen=True)
+class BranchDeployment:
+    """A deployment of one branch of a repository. ``pull_request_status`` is OPEN, CLOSED or MERGED."""
+
+    deployment: Deployment
+    parent: str | None
+    repository: str | None
+    branch: str | None
+    pull_request_url: str | None
+    pull_request_status: str | None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> BranchDeployment:
+        git = answer["branchDeploymentGitMetadata"] or {}
+        return cls(
+            deployment=Deployment.of(answer),
+            parent=(answer["parentDeployment"] or {}).get("deploymentName"),
+            repository=git.get("repoName"),
+            branch=git.get("branchName"),
+            pull_request_url=git.get("pullRequestUrl"),
+            pull_request_status=git.get("pullRequestStatus"),
+        )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 # Applied twice they leave what applying them once leaves. They carry an Idempotency-Key, and an answer that got lost
-# is no reason not to send them again. Creating a token or launching a run is not among them.
+# is no reason not to send them again. Creating a token, a deployment or a variable and launching a run are not
+# among them.
 _REPEATABLE_MUTATIONS: Final = frozenset(
     {
         "HybridPutLocation",
@@ -16,6 +17,14 @@ _REPEATABLE_MUTATIONS: Final = frozenset(
         "HybridGrantAgent",
         "HybridWithdrawAgentGrant",
         "HybridTerminateRun",
+        "HybridUpdateDeploymentSettings",
+        "HybridSetAgentType",
+        "HybridDeleteDeployment",
+        "HybridUpdateEnvironmentVariable",
+        "HybridDeleteEnvironmentVariable",
+        "HybridPutAlertPolicy",
+        "HybridDeleteAlertPolicy",
+        "HybridPingLocation",
     }
 )
 

@@ -11,6 +11,8 @@ from hybrid.plus.failure import Failure
 from hybrid.redaction import redact
 
 FINISHED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+IN_PROGRESS: Final = ("QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING")
+_REPOSITORY_TAG: Final = ".dagster/repository"  # "repository@location", as Dagster tags the runs that it launches
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Run:
     started_at: float | None
     ended_at: float | None
     tags: Mapping[str, str]
+    location: str | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -31,13 +34,16 @@ class Run:
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Run:
+        tags = {tag["key"]: tag["value"] for tag in answer["tags"]}
+        origin = answer.get("repositoryOrigin") or {}
         return cls(
             id=answer["runId"],
             job=answer["jobName"],
             status=answer["status"],
             started_at=answer["startTime"],
             ended_at=answer["endTime"],
-            tags={tag["key"]: tag["value"] for tag in answer["tags"]},
+            tags=tags,
+            location=origin.get("repositoryLocationName") or tags.get(_REPOSITORY_TAG, "").rpartition("@")[2] or None,
         )
 
 

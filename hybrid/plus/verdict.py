@@ -47,6 +47,26 @@ _ROLES: Final = {
     "HybridRevokeAgentToken": "Organization Admin",
     "HybridGrantAgent": "Organization Admin",
     "HybridWithdrawAgentGrant": "Organization Admin",
+    "HybridEnvironmentVariables": "Editor",
+    "HybridEnvironmentVariableValues": "Editor",
+    "HybridCreateEnvironmentVariable": "Editor",
+    "HybridUpdateEnvironmentVariable": "Editor",
+    "HybridDeleteEnvironmentVariable": "Editor",
+    "HybridPutAlertPolicy": "Editor",
+    "HybridDeleteAlertPolicy": "Editor",
+    "HybridUpdateDeploymentSettings": "Admin",
+    "HybridSetAgentType": "Organization Admin",
+    "HybridCreateDeployment": "Organization Admin",
+    "HybridDeleteDeployment": "Organization Admin",
+}
+# What helps against one kind of refusal; all others name the fault themselves.
+_STEPS: Final = {
+    "TooManySecretsError": "delete environment variables that nobody needs (Dagster+ > Deployment > Environment "
+    "variables), or ask Dagster+ support for more.",
+    "InvalidSecretInputError": "correct the environment variable's name, scopes or locations in the program.",
+    "DuplicateDeploymentError": "choose another name, or use the deployment that has it.",
+    "DeploymentLimitError": "delete a deployment that nobody needs, or ask Dagster+ support for a larger plan.",
+    "DeleteFinalDeploymentError": "keep it: an organization needs one full deployment.",
 }
 _SCHEMA_MOVED: Final = ("Cannot query field", "Unknown type", "Unknown argument", "Unknown fragment", "Fragment cannot")
 _EXCERPT: Final = 300
@@ -110,7 +130,7 @@ def member(operation: str, chosen: Json | None, *wanted: str) -> Json:
     raise PlusRejected(
         f"Dagster+ refused {operation} ({kind}).",
         errors=_errors_of(chosen) or [message],
-        next_step="correct what it names and run the same command again.",
+        next_step=_STEPS.get(kind, "correct what it names and run the same command again."),
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from hybrid.errors import HybridError
-from hybrid.provider.connection import Clients, Connection, connection_record
+from hybrid.provider.connection import Clients, Connection, connection_record, imported
 from hybrid.provider.definition import Definition, Flag, ListOf, Property, Record, Text
 from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call, Existing, PartialError, Resource
+from hybrid.redaction import Token
 
 if TYPE_CHECKING:
     from hybrid.plus import AgentGrants, AgentToken
@@ -39,12 +41,14 @@ DEFINITION: Final = Definition(
     delete_before_replace=False,  # the agent works with the old one until it has the new one
 )
 
+_IMPORT_VALUE: Final = "DAGSTER_CLOUD_AGENT_TOKEN"
+
 
 class AgentTokenResource(Resource):
-    """See ``DEFINITION``. The id is the token's id in Dagster+."""
+    """See ``DEFINITION``. The id is the token's id in Dagster+; an import takes ORGANIZATION/DEPLOYMENT/ID and, as
+    Dagster+ shows a token's value only when it is made, finds the value in DAGSTER_CLOUD_AGENT_TOKEN."""
 
     definition = DEFINITION
-    import_refusal = "Dagster+ shows a token's value only when it is made."
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -67,6 +71,8 @@ class AgentTokenResource(Resource):
     def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
         from hybrid.plus import PlusError, PlusNotFound
 
+        if not inputs:
+            return self._imported(id, call)
         connection = Connection.of(inputs)
         if connection.is_wiped:
             return None
@@ -101,6 +107,31 @@ class AgentTokenResource(Resource):
             if not connection.is_down(error):
                 raise
             call.report.warning("the embedded Dagster+ does not run; its token is not revoked")
+
+    def _imported(self, id: str, call: Call) -> Existing | None:
+        from hybrid.plus import PlusNotFound, is_agent_token
+
+        value = Token(os.environ.get(_IMPORT_VALUE, "").strip())
+        if not is_agent_token(value):
+            raise HybridError(
+                f"The agent token '{id}' cannot be imported without its value.",
+                why="Dagster+ shows a token's value only when it is made.",
+                next_step=f"set {_IMPORT_VALUE} to it, or declare another token in the program: `up` makes it, and "
+                "the old one is revoked in Dagster+ > Organization Settings > Tokens.",
+            )
+        connection, number = imported(id, "AgentToken", "ID")
+        try:
+            found = self._clients.client(connection, call).agent_token(int(number))
+        except (PlusNotFound, ValueError):
+            return None
+        if found.revoked:
+            return None
+        inputs = {
+            "connection": connection.described(),
+            "description": found.description or "",
+            "grants": _described(found.grants),
+        }
+        return Existing(str(found.id), {"tokenId": str(found.id), "token": value.reveal()}, inputs)
 
 
 def _outputs(token: AgentToken) -> dict[str, Any]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from hybrid.provider.agent_drain import AgentDrain
 from hybrid.provider.agent_ready import AgentReady
 from hybrid.provider.agent_token import AgentTokenResource
+from hybrid.provider.alert_policy import AlertPolicy
+from hybrid.provider.build_file import BuildFile
 from hybrid.provider.code_location import CodeLocation
 from hybrid.provider.connection import Clients
+from hybrid.provider.deployment_settings import DeploymentSettings
+from hybrid.provider.environment_variable import EnvironmentVariableResource
 from hybrid.provider.process import Process
 from hybrid.provider.resource import Resource
 from hybrid.provider.virtual_environment import VirtualEnvironment
@@ -19,6 +24,11 @@ def resources() -> dict[str, Resource]:
         VirtualEnvironment(),
         AgentTokenResource(clients),
         CodeLocation(clients),
+        EnvironmentVariableResource(clients),
+        DeploymentSettings(clients),
+        AlertPolicy(clients),
+        BuildFile(),
         AgentReady(clients),
+        AgentDrain(clients),
     )
     return {resource.definition.token: resource for resource in listed}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from hybrid.errors import HybridError
-from hybrid.provider.connection import Clients, Connection, connection_record
+from hybrid.provider.connection import Clients, Connection, connection_record, imported
 from hybrid.provider.definition import Anything, Definition, Failure, MapOf, Property, Text
 from hybrid.provider.properties import UNKNOWN, Properties
 from hybrid.provider.resource import Call, Existing, Resource
@@ -42,7 +40,6 @@ DEFINITION: Final = Definition(
 )
 
 _FRESH: Final = 2.0  # seconds; locations that are read together share one answer
-_IMPORT_URL: Final = "DAGSTER_CLOUD_URL"
 
 
 class CodeLocation(Resource):
@@ -68,7 +65,7 @@ class CodeLocation(Resource):
         connection, name = Connection.of(inputs), inputs["name"]
         present = self._documents(connection, call, time.monotonic()).get(name)
         # with a content hash it is sent again: what stands may have been loaded from other code
-        if present is not None and not inputs.get("contentHash") and _normal(present) == _normal(inputs["document"]):
+        if present is not None and not inputs.get("contentHash") and normal(present) == normal(inputs["document"]):
             return _existing(inputs, present, revision=secrets.token_hex(8))
         return self._put(connection, inputs, call)
 
@@ -93,7 +90,7 @@ class CodeLocation(Resource):
         found = _existing(inputs, present, revision=outputs.get("revision", ""))
         # Dagster+'s own form of a document may differ from ours for ever; its form then and now is what compares
         unchanged = found.outputs["documentDigest"] == outputs.get("documentDigest")
-        return found if unchanged else Existing(found.id, found.outputs, {"document": _normal(present)})
+        return found if unchanged else Existing(found.id, found.outputs, {"document": normal(present)})
 
     def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
         return self._put(Connection.of(inputs), inputs, call)
@@ -131,16 +128,11 @@ class CodeLocation(Resource):
         return self._snapshots.setdefault(connection, Snapshot()).after(moment, client.location_documents)
 
     def _imported(self, id: str, call: Call) -> Existing | None:
-        connection, name = _parsed(id)
+        connection, name = imported(id, "CodeLocation", "NAME")
         present = self._documents(connection, call, time.monotonic()).get(name)
         if present is None:
             return None
-        described = {
-            "url": connection.url,
-            "organization": connection.organization,
-            "deployment": connection.deployment,
-        }
-        inputs = {"connection": described, "name": name, "document": _normal(present)}
+        inputs = {"connection": connection.described(), "name": name, "document": normal(present)}
         return Existing(id, {"documentDigest": _digest(present), "revision": secrets.token_hex(8)}, inputs)
 
 
@@ -152,21 +144,7 @@ def _existing(inputs: Properties, kept: Document, *, revision: str) -> Existing:
     )
 
 
-def _parsed(id: str) -> tuple[Connection, str]:
-    organization, _, rest = id.partition("/")
-    deployment, _, name = rest.partition("/")
-    if not (organization and deployment and name):
-        raise HybridError(
-            f"'{id}' is no code location's id.",
-            why="It is ORGANIZATION/DEPLOYMENT/NAME.",
-            next_step="pulumi import dagsterhybrid:index:CodeLocation hello my-team/prod/hello "
-            f"(DAGSTER_CLOUD_API_TOKEN must be set, and {_IMPORT_URL} for the European region or an own address).",
-        )
-    url = os.environ.get(_IMPORT_URL) or f"https://{organization}.dagster.cloud"
-    return Connection(url.rstrip("/"), organization, deployment, None), name
-
-
-def _normal(value: Any) -> Any:
+def normal(value: Any) -> Any:
     """A document without its name and without what is null or empty: neither says anything."""
     cleaned = _cleaned(value)
     return {key: item for key, item in cleaned.items() if key != "location_name"} if cleaned else {}
@@ -182,4 +160,4 @@ def _cleaned(value: Any) -> Any:
 
 
 def _digest(document: Document) -> str:
-    return hashlib.sha256(json.dumps(_normal(document), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(normal(document), sort_keys=True).encode()).hexdigest()

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from hybrid.errors import HybridError
 from hybrid.provider.definition import Property, Record, Text
 from hybrid.provider.resource import Call, Report
 
@@ -60,6 +62,11 @@ class Connection:
             token_file=Path(token_file) if token_file else None,
         )
 
+    def described(self) -> dict[str, str]:
+        """As the input."""
+        parts = {"url": self.url, "organization": self.organization, "deployment": self.deployment}
+        return {**parts, "tokenFile": str(self.token_file)} if self.token_file else parts
+
     @property
     def is_embedded(self) -> bool:
         """Whether it is the embedded Dagster+ of this machine, which goes up and down with the stack."""
@@ -78,10 +85,54 @@ class Connection:
         return self.is_embedded and isinstance(error, PlusUnreachable) and error.reason in {"refused", "timeout"}
 
 
+@dataclass
+class Reach:
+    """Whether the embedded Dagster+ was down when it was asked."""
+
+    down: bool = False
+
+
+@contextmanager
+def reaching(connection: Connection, call: Call, otherwise: str) -> Iterator[Reach]:
+    """Lets an embedded Dagster+ that is down pass with a warning that says ``otherwise``; see ``is_down``."""
+    from hybrid.plus import PlusError
+
+    reach = Reach()
+    try:
+        yield reach
+    except PlusError as error:
+        if not connection.is_down(error):
+            raise
+        reach.down = True
+        call.report.warning(f"the embedded Dagster+ does not run; {otherwise}")
+
+
+def imported(id: str, resource: str, form: str) -> tuple[Connection, str]:
+    """The connection, and what follows it, of an id that a person gave to ``pulumi import``.
+
+    ``form`` names what follows ORGANIZATION/DEPLOYMENT ("NAME"), and is empty when nothing does.
+    Raises ``HybridError`` when the id is not so.
+    """
+    organization, _, rest = id.partition("/")
+    deployment, _, name = rest.partition("/")
+    if not (organization and deployment) or bool(name) is not bool(form):
+        wanted = "/".join(filter(None, ("ORGANIZATION", "DEPLOYMENT", form)))
+        example = "/".join(filter(None, ("my-team", "prod", form.lower())))
+        raise HybridError(
+            f"'{id}' is no id of a {resource}.",
+            why=f"It is {wanted}.",
+            next_step=f"pulumi import dagsterhybrid:index:{resource} hello {example} "
+            f"(DAGSTER_CLOUD_API_TOKEN must be set, and {_IMPORT_URL} for the European region or an own address).",
+        )
+    url = os.environ.get(_IMPORT_URL) or f"https://{organization}.dagster.cloud"
+    return Connection(url.rstrip("/"), organization, deployment, None), name
+
+
 # its first answer may wait until Dagster is imported; on a loaded machine that takes ten seconds
 _ANSWER_SECONDS: Final = 20.0
 
 
+_IMPORT_URL: Final = "DAGSTER_CLOUD_URL"
 _waiting: Final[ContextVar[Report | None]] = ContextVar("_waiting", default=None)
 
 

@@ -89,6 +89,23 @@ class Flag:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One of some texts; ``values`` explains each. The schema knows it by ``name``, such as ``AgentType``."""
+
+    name: str
+    description: str
+    values: Mapping[str, str]
+
+    def failures(self, path: str, value: Any) -> Iterator[Failure]:
+        if value not in tuple(self.values):
+            said = f"'{value}'" if isinstance(value, str) else _named(value)
+            yield Failure(path, f"must be one of {', '.join(self.values)}, not {said}")
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "$ref": f"#/types/{PACKAGE}:index:{self.name}"}
+
+
+@dataclass(frozen=True)
 class Anything:
     """Any JSON value; its meaning belongs to somebody else."""
 

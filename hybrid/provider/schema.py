@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hybrid import __version__
-from hybrid.provider.definition import PACKAGE, Definition, Kind, ListOf, MapOf, Property, Record
+from hybrid.provider.definition import PACKAGE, Choice, Definition, Kind, ListOf, MapOf, Property, Record
 
 
 def package(definitions: Iterable[Definition]) -> dict[str, Any]:
@@ -18,22 +18,31 @@ def package(definitions: Iterable[Definition]) -> dict[str, Any]:
     return {
         "name": PACKAGE,
         "version": __version__,
-        "description": "Dagster+ Hybrid: local processes, environments, agent tokens, code locations and readiness.",
+        "description": "Dagster+ Hybrid: processes, tokens, code locations, settings, alerts and readiness.",
         "license": "Apache-2.0",
+        # code that `pulumi import` writes imports the classes of this checkout: no package of its own is generated
+        "language": {"python": {"packageName": "hybrid.provider.resources"}},
         "config": {},
         "types": {
-            f"{PACKAGE}:index:{record.name}": {
-                "type": "object",
-                "description": record.description,
-                "properties": _properties(record.properties),
-                "required": _required(record.properties),
-            }
+            f"{PACKAGE}:index:{named.name}": _type(named)
             for definition in listed
-            for spec in definition.inputs.values()
-            for record in _records(spec.kind)
+            for spec in (*definition.inputs.values(), *definition.outputs.values())
+            for named in _named_types(spec.kind)
         },
         "provider": {"description": "Takes no configuration: each resource carries its own connection."},
         "resources": {definition.token: _resource(definition) for definition in listed},
+    }
+
+
+def _type(named: Record | Choice) -> dict[str, Any]:
+    if isinstance(named, Choice):
+        values = [{"value": value, "description": description} for value, description in named.values.items()]
+        return {"type": "string", "description": named.description, "enum": values}
+    return {
+        "type": "object",
+        "description": named.description,
+        "properties": _properties(named.properties),
+        "required": _required(named.properties),
     }
 
 
@@ -67,13 +76,15 @@ def _required(properties: Mapping[str, Property]) -> list[str]:
     return sorted(name for name, spec in properties.items() if spec.required and spec.default is None)
 
 
-def _records(kind: Kind) -> Iterable[Record]:
+def _named_types(kind: Kind) -> Iterable[Record | Choice]:
     match kind:
+        case Choice():
+            yield kind
         case Record():
             yield kind
             for spec in kind.properties.values():
-                yield from _records(spec.kind)
+                yield from _named_types(spec.kind)
         case ListOf(item=item) | MapOf(item=item):
-            yield from _records(item)
+            yield from _named_types(item)
         case _:
             return

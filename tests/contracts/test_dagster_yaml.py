@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
+from agent.process_launcher import ProcessUserCodeLauncher as WatchingLauncher
 from agent.spec import LocalAgentSpec
 
 pytestmark = pytest.mark.contracts
@@ -91,7 +92,8 @@ def test_dagster_loads_every_rendering_and_reads_what_was_meant(
     home: Path, spec: LocalAgentSpec, label: str, url: str | None, folder: bool
 ) -> None:
     own = home / "folder" if folder else None
-    text = render(spec, label=label, deployment="prod", url=url, compute_logs_folder=own, storage_folder=own)
+    folders = dict.fromkeys(("compute_logs_folder", "storage_folder", "run_workers_folder"), own)
+    text = render(spec, label=label, deployment="prod", url=url, **folders)
     with loaded(home, text) as instance:
         assert instance.dagster_cloud_agent_token == TOKEN
         assert instance.dagster_cloud_url == (url or "https://acme.agent.dagster.cloud")
@@ -104,6 +106,7 @@ def test_dagster_loads_every_rendering_and_reads_what_was_meant(
         assert set(instance.agent_queues_config.queues) == served
         assert_allowed(instance, spec)
         assert_launcher(instance, spec)
+        assert isinstance(instance.user_code_launcher, WatchingLauncher) is folder
         assert isinstance(instance.compute_log_manager, CloudComputeLogManager)
         assert instance.compute_log_manager.upload_interval == spec.log_upload_interval_seconds
         if own:

@@ -37,6 +37,7 @@ OF_DAGSTER_ITSELF = (
     "HybridRepositories",
     "HybridRun",
     "HybridRunEvents",
+    "HybridRunsInProgress",
     "HybridTerminateRun",
 )
 

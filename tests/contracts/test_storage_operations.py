@@ -1,8 +1,7 @@
 """The installed Dagster+ client's storage operations, held against the schema and resolvers that serve them.
 
-Proves that every document which the pinned client can send is valid here and has a resolver; that nothing is served
-which no document asks for; and that operations which are listed as unserved say so by name. Cannot prove what
-Dagster+ itself would answer.
+Proves that every document which the pinned client can send is valid here and has a resolver, and that nothing is
+served which no document asks for. Cannot prove what Dagster+ itself would answer.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import pytest
 
 from hybrid.emulator.runtime import storage_sdl
 from hybrid.emulator.runtime.bridge import Bridge, storage_resolvers
-from hybrid.emulator.runtime.bridge.unserved import UNSERVED
 
 pytestmark = pytest.mark.contracts
 
@@ -67,16 +65,9 @@ def test_a_client_document_is_valid_here(name: str, document: str) -> None:
 def test_every_operation_of_the_schema_has_a_resolver_and_is_asked_by_some_document() -> None:
     served = {
         (kind, field)
-        for kind, fields in storage_resolvers(NO_BRIDGE).items()
+        for kind, fields in storage_resolvers(lambda _context: NO_BRIDGE).items()
         if kind not in {"Query", "Mutation"}
         for field in fields
     }
     asked = {pair for _, document in DOCUMENTS for pair in operation_fields(document)}
     assert served == asked, "resolvers and the client's documents have to be the same set"
-
-
-@pytest.mark.parametrize("field", sorted(UNSERVED))
-def test_an_unserved_operation_is_refused_by_its_name(field: str) -> None:
-    resolve = storage_resolvers(NO_BRIDGE)["EventLogStorageMutation"][field]
-    with pytest.raises(NotImplementedError, match=field):
-        resolve(None, SimpleNamespace(context={"headers": {}}), assetKey='["a"]', partitionKeys=["p"])

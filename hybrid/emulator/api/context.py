@@ -1,7 +1,9 @@
 """Who asks, and for which deployment.
 
 Rests on: ``client`` for the headers (dagster_cloud_cli/core/headers/impl.py); ``invented`` for what is answered to a
-token without rights: HTTP 401 when it is unknown or revoked, 403 when it does not serve the deployment.
+token without rights: HTTP 401 when it is unknown or revoked, 403 when it does not serve the deployment. A request in
+the organization's scope is let in whatever the deployment, and so may be one that names none: what it asks for is held
+against the token's grants then (``rights.check_reach``, ``require_serving``).
 """
 
 from __future__ import annotations
@@ -38,10 +40,13 @@ def context_of(info: Any) -> Context:
     return cast("Context", info.context)
 
 
-def admitted(organization: Organization, headers: Mapping[str, str], deployment: str | None) -> Context:
+def admitted(
+    organization: Organization, headers: Mapping[str, str], deployment: str | None, *, elsewhere: bool = False
+) -> Context:
     """The context of a request with a token. ``deployment`` is the one in its path, if any; the header comes first.
 
-    Raises ``Refusal``.
+    ``elsewhere``: when no deployment is named, grants for others than the first do to be let in. Clients ask so for
+    branch deployments, which have no name before they are made. Raises ``Refusal``.
     """
     caller = organization.tokens.verify(headers.get(TOKEN_HEADER, ""))
     if caller is None:
@@ -50,6 +55,14 @@ def admitted(organization: Organization, headers: Mapping[str, str], deployment:
     found = organization.deployments.named(name) if name else organization.deployment
     if found is None:
         raise Refusal(404, f"The organization '{organization.name}' has no deployment '{name}'.")
-    if headers.get(SCOPE_HEADER) != "organization" and not caller.serves(found.id):
+    lenient = headers.get(SCOPE_HEADER) == "organization" or (elsewhere and not name and caller.grants)
+    if not lenient and not caller.serves(found):
         raise Refusal(403, f"The token has no grant for the deployment '{found.name}'.")
     return Context(headers=headers, caller=caller, deployment=found)
+
+
+def require_serving(context: Context) -> None:
+    """For what belongs to one deployment and is no GraphQL. Raises ``Refusal``, whatever scope was asked for."""
+    deployment = context["deployment"]
+    if not context["caller"].serves(deployment):
+        raise Refusal(403, f"The token has no grant for the deployment '{deployment.name}'.")

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 
 from hybrid.emulator.api.context import Context, Refusal, admitted
 from hybrid.emulator.api.parsing import Operation, parsed
+from hybrid.emulator.api.repetition import Repetition
 from hybrid.emulator.api.service import Answer, Service
 from hybrid.emulator.errors import RuntimeNotLoadedError
 from hybrid.emulator.loading import RuntimeLoader
@@ -40,17 +41,26 @@ class GraphQLEndpoint:
         self._organization = organization
         self._runtime = runtime
         self._service = service
+        self._repetition = Repetition(organization, service.record)
         self._agents = ThreadPoolExecutor(_THREADS, thread_name_prefix="graphql-agents")
         self._others = ThreadPoolExecutor(_THREADS, thread_name_prefix="graphql-others")
 
     async def respond(self, request: Request, deployment: str | None) -> Response:
         """``deployment`` is the one named in the path, if any."""
         try:
-            context = admitted(self._organization, request.headers, deployment)
-            body = _read(await request.body())
+            context = admitted(self._organization, request.headers, deployment, elsewhere=True)
+            raw = await request.body()
+            known = self._repetition.answer(raw, context)
+            if known is not None:
+                return Response(known, media_type="application/json")
+            body, moment = _read(raw), self._repetition.moment()
             if self._service.needs_runtime(body.operation, context):
                 await self._runtime.arrival()
-            return _json(await self._answer(body, context))
+            answer = await self._answer(body, context)
+            response = _json(answer)
+            if "errors" not in answer and self._service.is_agents_own(body.operation, context):
+                self._repetition.learn(raw, body.operation, body.variables, context, moment, bytes(response.body))
+            return response
         except Refusal as refusal:
             return refused(refusal)
         except RuntimeNotLoadedError as error:
@@ -81,6 +91,10 @@ def not_ready(error: RuntimeNotLoadedError) -> Response:
 def _read(raw: bytes) -> _Body:
     try:
         body = json.loads(raw)
+        if b"\\u" in raw:  # half a surrogate pair is a text that can neither be stored nor answered
+            json.dumps(body, ensure_ascii=False).encode()
+    except RecursionError:
+        raise GraphQLError("The body is JSON that is nested too deeply.") from None
     except ValueError as error:
         raise GraphQLError(f"The body is not JSON: {error}.") from None
     if not isinstance(body, dict) or not isinstance(body.get("query"), str):

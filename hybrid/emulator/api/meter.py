@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 class _Figures:
     count: int = 0
     failed: int = 0
+    refused: int = 0
     seconds: float = 0.0
     slowest: float = 0.0
 
@@ -31,13 +32,14 @@ class Meter:
         self._operations: dict[str, _Figures] = {}
         self._unknown: dict[tuple[str, str], int] = {}
 
-    def record(self, operation: str, seconds: float, *, failed: bool) -> None:
-        """An operation, or ``PUT /path``, was answered after ``seconds``."""
+    def record(self, operation: str, seconds: float, *, failed: bool, refused: bool = False) -> None:
+        """An operation, or ``PUT /path``, was answered after ``seconds``. ``refused``: its caller may not do it."""
         with self._lock:
             key = operation if operation in self._operations or len(self._operations) < _NAMES_KEPT else _OTHERS
             figures = self._operations.setdefault(key, _Figures())
             figures.count += 1
             figures.failed += failed
+            figures.refused += refused
             figures.seconds += seconds
             figures.slowest = max(figures.slowest, seconds)
 
@@ -52,13 +54,14 @@ class Meter:
             _log.warning("not served: %s, asked for by operation %s", field, operation)
 
     def operations(self) -> list[dict[str, Any]]:
-        """By name: ``name``, ``count``, ``failed``, ``mean_ms``, ``max_ms``."""
+        """By name: ``name``, ``count``, ``failed``, ``refused``, ``mean_ms``, ``max_ms``."""
         with self._lock:
             return [
                 {
                     "name": name,
                     "count": figures.count,
                     "failed": figures.failed,
+                    "refused": figures.refused,
                     "mean_ms": round(1000 * figures.seconds / figures.count, 2),
                     "max_ms": round(1000 * figures.slowest, 2),
                 }

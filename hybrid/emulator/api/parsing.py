@@ -19,8 +19,9 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    parse,
 )
+
+from hybrid.emulator.api.complexity import bounded
 
 _TEXTS_KEPT: Final = 512
 ANONYMOUS: Final = "(no name)"
@@ -53,7 +54,7 @@ class Operation:
 @functools.lru_cache(maxsize=_TEXTS_KEPT)
 def parsed(text: str, operation_name: str | None) -> Operation:
     """The operation of that name, or the only one. Raises ``GraphQLError``."""
-    document = parse(text)
+    document = bounded(text)
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     chosen = [
         node for node in operations if operation_name is None or (node.name and node.name.value == operation_name)

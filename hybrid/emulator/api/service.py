@@ -21,6 +21,7 @@ from hybrid.emulator.api.context import Context
 from hybrid.emulator.api.meter import Meter
 from hybrid.emulator.api.parsing import Operation
 from hybrid.emulator.api.public import public_api
+from hybrid.emulator.api.rights import LackingRightsError, check_oss, check_reach
 from hybrid.emulator.api.schema import Api
 from hybrid.emulator.api.splitting import joined, part
 from hybrid.emulator.loading import RuntimeLoader
@@ -53,16 +54,21 @@ class Service:
         """Whether the agents' API answers it: such an answer never waits for an agent."""
         return _is_agent(context) and not self._agent_api().problems(operation)
 
+    def record(self, operation: str, seconds: float) -> None:
+        """Count an answer that was given again (``hybrid.emulator.api.repetition``)."""
+        self._meter.record(operation, seconds, failed=False)
+
     def answer(self, operation: Operation, variables: Mapping[str, Any] | None, context: Context) -> Answer:
         """The answer as it goes over the wire; may wait for Dagster, or for an agent."""
-        started = time.perf_counter()
+        started, refused = time.perf_counter(), False
         answer: Answer = {"errors": [{"message": "internal"}]}
         try:
             answer = self._routed(operation, variables, context)
         except GraphQLError as error:
-            answer = {"errors": [error.formatted]}
+            answer, refused = {"errors": [error.formatted]}, isinstance(error, LackingRightsError)
         finally:
-            self._meter.record(operation.name, time.perf_counter() - started, failed="errors" in answer)
+            failed = "errors" in answer and not refused
+            self._meter.record(operation.name, time.perf_counter() - started, failed=failed, refused=refused)
         return answer
 
     def _routed(self, operation: Operation, variables: Mapping[str, Any] | None, context: Context) -> Answer:
@@ -71,21 +77,24 @@ class Service:
             api = self._agent_api()
             problems = api.problems(operation)
             if not problems:
+                check_reach(operation, context, as_agent=True)
                 return self._executed(api, operation, variables, context)
             if operation.fields <= api.root_fields(operation.kind) and not operation.fields <= public_fields:
                 return self._refused(operation, problems)
+        check_reach(operation, context)
         ours = operation.fields & public_fields
         if ours == operation.fields:
             return self._of_public(operation, variables, context)
         if not ours:
-            return self._of_dagster(operation, variables)
+            return self._of_dagster(operation, variables, context)
         if operation.is_mutation:
             raise GraphQLError(
                 f"Operation {operation.name} mixes mutations of Dagster+ and of Dagster; send them apart, so that "
                 "their order is certain."
             )
         ours_only = self._of_public(part(operation, ours), variables, context)
-        return joined(operation, [ours_only, self._of_dagster(part(operation, operation.fields - ours), variables)])
+        theirs = self._of_dagster(part(operation, operation.fields - ours), variables, context)
+        return joined(operation, [ours_only, theirs])
 
     def _agent_api(self) -> Api:
         """The agents' API, whole as soon as Dagster is loaded."""
@@ -105,9 +114,13 @@ class Service:
             else self._executed(self._public, operation, variables, context)
         )
 
-    def _of_dagster(self, operation: Operation, variables: Mapping[str, Any] | None) -> Answer:
+    def _of_dagster(self, operation: Operation, variables: Mapping[str, Any] | None, context: Context) -> Answer:
         runtime = self._runtime.get()
         unknown = sorted(operation.fields - runtime.oss_root_fields.get(operation.kind, frozenset()) - {"__typename"})
+        if unknown and self._agent_api().root_fields(operation.kind).issuperset(unknown):
+            raise GraphQLError(
+                f"Only an agent's token may send {operation.kind} {', '.join(unknown)} (operation {operation.name})."
+            )
         if unknown:
             for field in unknown:
                 self._meter.record_unknown(operation.name, f"{operation.kind}.{field}")
@@ -115,7 +128,9 @@ class Service:
                 f"The embedded Dagster+ does not serve {operation.kind} {', '.join(unknown)} "
                 f"(operation {operation.name})."
             )
-        answer = dict(runtime.execute_oss(operation.text, variables, operation.requested_name))
+        check_oss(operation, context)
+        deployment = context["deployment"].name
+        answer = dict(runtime.execute_oss(deployment, operation.text, variables, operation.requested_name))
         for error in answer.get("errors") or ():
             self._count_unknown(operation, str(error.get("message")))
         return answer

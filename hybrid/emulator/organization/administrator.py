@@ -1,7 +1,7 @@
-"""The administrator's API token, in a file beside the database.
+"""The administrator's user token, in a file beside the database.
 
 Rests on: ``invented``. On Dagster+ a person makes a token in the UI; here whoever can read the data folder is the
-administrator.
+administrator, a user with the role ADMIN over the organization.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _DESCRIPTION: Final = "administrator (file api-token)"
 _OWNER_ONLY: Final = 0o600
 
 
-def ensure_api_token(file: Path, tokens: Tokens) -> None:
-    """See to it that ``file`` holds a valid API token and is its owner's alone.
+def ensure_api_token(file: Path, tokens: Tokens, administrator: int) -> None:
+    """See to it that ``file`` holds a valid token of the user with the id ``administrator``, and is its owner's alone.
 
     A file that is missing, or whose token the database does not know, is written anew, and the token that it held
     before is revoked. Dying between the two steps is put right by the next call. Raises ``DataFolderError``.
@@ -29,12 +29,12 @@ def ensure_api_token(file: Path, tokens: Tokens) -> None:
         if file.exists():
             file.chmod(_OWNER_ONLY)
             held = tokens.verify(Token(file.read_text(encoding="utf-8").strip()).reveal())
-            if held is not None and held.kind == "api":
+            if held is not None and held.user_id == administrator:
                 return
-        for former in tokens.all("api"):
-            if former.description == _DESCRIPTION and not former.revoked:
+        for former in tokens.all("user"):
+            if former.description == _DESCRIPTION and former.user_id == administrator and not former.revoked:
                 tokens.revoke(former.id)
-        _write(file, tokens.create("api", _DESCRIPTION)[1])
+        _write(file, tokens.create("user", _DESCRIPTION, administrator)[1])
     except (OSError, UnicodeDecodeError) as error:
         raise DataFolderError(
             f"{file} cannot be written: {error}.",

@@ -2,7 +2,8 @@
 
 Rests on: ``client`` for what a heartbeat says and for its 30 s (dagster_cloud/agent/dagster_cloud_agent.py);
 ``schema`` for RUNNING and NOT_RUNNING; ``invented`` for the age at which RUNNING ends and for how long an agent that
-fell silent is still listed: no client shows either.
+fell silent is still listed, which no client shows, and for the agents of a branch deployment: agents send heartbeats
+for one only while they have something to do for it, so whoever polls for branch deployments counts.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from hybrid.emulator.organization.database import Database
+from hybrid.emulator.organization.deployments import Deployment
 
 RUNNING_SECONDS: Final = 90.0  # three heartbeats
 LISTED_SECONDS: Final = 86_400.0
@@ -46,6 +48,8 @@ class AgentRecord:
     deployment: str
     heard_at: float
     report: AgentReport
+    token_id: int | None = None
+    """The token it came with; unknown of what was heard before this process began."""
 
     def status(self, now: float) -> str:
         return "RUNNING" if now - self.heard_at < RUNNING_SECONDS else "NOT_RUNNING"
@@ -58,6 +62,7 @@ class Agents:
         self._database = database
         self._clock = clock
         self._lock = threading.RLock()
+        self._branch_polls: dict[int, float] = {}
         self._records = {
             (row["deployment"], row["id"]): AgentRecord(
                 row["deployment"], row["heard_at"], AgentReport(**json.loads(row["report"]))
@@ -65,7 +70,7 @@ class Agents:
             for row in database.rows("SELECT deployment, id, heard_at, report FROM agents")
         }
 
-    def heard(self, deployment: str, report: AgentReport) -> None:
+    def heard(self, deployment: str, report: AgentReport, token_id: int | None = None) -> None:
         """A heartbeat came. Those that have been silent for long are forgotten on this occasion."""
         with self._lock:
             now = self._clock()
@@ -76,7 +81,11 @@ class Agents:
                 )
                 connection.execute("DELETE FROM agents WHERE heard_at < ?", (now - LISTED_SECONDS,))
             kept = {key: record for key, record in self._records.items() if record.heard_at >= now - LISTED_SECONDS}
-            self._records = {**kept, (deployment, report.id): AgentRecord(deployment, now, report)}
+            self._records = {**kept, (deployment, report.id): AgentRecord(deployment, now, report, token_id)}
+
+    def polled_for_branches(self, token_id: int) -> None:
+        """An agent with that token asked for requests of branch deployments."""
+        self._branch_polls[token_id] = self._clock()
 
     def all(self, deployment: str | None = None, *, heard_since: float = 0.0) -> tuple[AgentRecord, ...]:
         """Those listed, the last heard first; of one deployment, or each agent once."""
@@ -86,9 +95,34 @@ class Agents:
             for record in self._records.values()
             if record.heard_at >= since and deployment in (None, record.deployment)
         ]
-        latest = sorted(heard, key=lambda record: record.heard_at, reverse=True)
-        return tuple({record.report.id: record for record in reversed(latest)}.values())[::-1]
+        return _each_once(heard)
+
+    def serving(self, deployment: Deployment) -> tuple[AgentRecord, ...]:
+        """The agents of a deployment; of a branch deployment also those that would take its requests."""
+        own = self.all(deployment.name)
+        if not deployment.is_branch:
+            return own
+        now = self._clock()
+        polling = {token for token, at in self._branch_polls.items() if now - at < RUNNING_SECONDS}
+        known = {record.report.id for record in own}
+        others = [
+            replace(record, deployment=deployment.name, report=replace(record.report, code_servers=[], run_workers=[]))
+            for record in self.all()
+            if record.token_id in polling and record.report.id not in known
+        ]
+        return _each_once([*own, *others])
+
+    def forget(self, deployment: str) -> None:
+        """The deployment was deleted, its rows with it."""
+        with self._lock:
+            self._records = {key: record for key, record in self._records.items() if key[0] != deployment}
 
     def now(self) -> float:
         """The clock that ``heard_at`` is of."""
         return self._clock()
+
+
+def _each_once(heard: Iterable[AgentRecord]) -> tuple[AgentRecord, ...]:
+    """Each agent as it was last heard, the last heard first."""
+    latest = sorted(heard, key=lambda record: record.heard_at, reverse=True)
+    return tuple({record.report.id: record for record in reversed(latest)}.values())[::-1]

@@ -77,6 +77,11 @@ class Locations:
                 self._deploying -= 1
                 self._settled.notify_all()
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being deployed just now."""
+        return self._deploying == 0
+
     def settle(self, seconds: float) -> None:
         """Wait until nothing is being deployed, ``seconds`` at most. An agent that starts while its locations are
         being registered then finds them at once, instead of by its next look."""
@@ -137,6 +142,12 @@ class Locations:
     def record_failed(self, deployment: str, name: str, error: str) -> LocationRecord | None:
         """The agent could not load it. None when the location is gone meanwhile."""
         return self._uploaded(deployment, name, error=error)
+
+    def forget(self, deployment: str) -> None:
+        """The deployment was deleted, its rows with it."""
+        with self._lock:
+            self._records = {key: record for key, record in self._records.items() if key[0] != deployment}
+            self._changed(deployment)
 
     def _deployed(self, deployment: str, document: dict[str, Any], metadata: str) -> LocationRecord:
         name, now = document["location_name"], self._clock()

@@ -5,7 +5,8 @@ the queues (dagster_cloud/agent/dagster_cloud_agent.py, ``run_iteration``), and 
 (``DagsterCloudApiRequest.expire_at``); ``invented`` which requests outlive this process.
 
 Each request is popped once. One that was popped is never handed out again, because the client cannot tell a repeated
-LAUNCH_RUN from a second one.
+LAUNCH_RUN from a second one: a launch that gets lost between the two is ended by run monitoring. A request that waits
+for an agent past its lifetime, or that is no longer wanted, is not handed out at all.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,8 @@ from hybrid.emulator.organization.database import Database
 
 DEFAULT_LIMIT: Final = 10
 LIFETIME_SECONDS: Final = 600.0
-_DURABLE: Final = frozenset({"LAUNCH_RUN", "TERMINATE_RUN"})
+_LAUNCH: Final = "LAUNCH_RUN"
+_DURABLE: Final = frozenset({_LAUNCH, "TERMINATE_RUN"})
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class AgentRequest:
     body: str
 
 
+Wanted = Callable[[AgentRequest], bool]
+
+
 class _Answer:
     """The place where one request's answer will lie."""
 
@@ -45,7 +50,8 @@ class _Answer:
 
 
 class Requests:
-    """The queue. Runs to launch or end are kept in the database; what somebody waits on ends with this process.
+    """The queue. Runs to launch or end are kept in the database, and have no lifetime of their own: they are handed out
+    as long as the run wants it (``ask_before_launching``). What somebody waits on ends with this process.
 
     Thread-safe. ``monotonic`` is the clock of the lifetime.
     """
@@ -57,8 +63,13 @@ class Requests:
         self._numbers = itertools.count()
         self._pending: dict[int, AgentRequest] = {}  # by age
         self._answers: dict[str, _Answer] = {}
+        self._wanted: Wanted = lambda _request: True
         for row in database.rows("SELECT id, deployment, queue, api, body FROM requests ORDER BY number"):
             self._pending[next(self._numbers)] = AgentRequest(**dict(row))
+
+    def ask_before_launching(self, wanted: Wanted) -> None:
+        """``wanted(request)`` is asked of each run to launch, just before an agent gets it."""
+        self._wanted = wanted
 
     def submit(self, deployment: str, api: str, request_id: str, body: str, queue: str | None = None) -> None:
         """Hand a request to whichever agent of ``queue`` asks first."""
@@ -79,20 +90,23 @@ class Requests:
         self,
         queues: Sequence[str | None],
         limit: int | None = None,
-        deployments: Sequence[str] | None = None,
+        deployments: Collection[str] | None = None,
+        branches: Collection[str] = (),
     ) -> list[AgentRequest]:
-        """Up to ``limit`` requests of each deployment, oldest first; they are the caller's from now on."""
+        """Up to ``limit`` requests of each of ``deployments`` (None: all) and up to ``limit`` of ``branches`` together,
+        oldest first; they are the caller's from now on."""
         if not self._pending:  # the common case: agents ask twice a second
             return []
         with self._lock:
-            taken = self._selected(frozenset(queues), DEFAULT_LIMIT if limit is None else limit, deployments)
+            self._forget_expired()
+            taken = self._selected(frozenset(queues), DEFAULT_LIMIT if limit is None else limit, deployments, branches)
             durable = [request.id for request in taken.values() if request.api in _DURABLE]
             if durable:
                 with self._database.transaction() as connection:
                     connection.executemany("DELETE FROM requests WHERE id = ?", [(number,) for number in durable])
             for number in taken:
                 del self._pending[number]
-            return list(taken.values())
+        return [request for request in taken.values() if request.api != _LAUNCH or self._wanted(request)]
 
     def answer(self, request_id: str, response: str) -> bool:
         """An agent answered. Whether somebody may still want it."""
@@ -119,6 +133,15 @@ class Requests:
                 raise TimeoutError(f"No answer to request {request_id} in {timeout_s:g} s: {reason}.")
             return answer.response
 
+    def forget(self, deployment: str) -> None:
+        """The deployment was deleted, its rows with it: nobody will answer."""
+        with self._lock:
+            gone = {number for number, request in self._pending.items() if request.deployment == deployment}
+            for number in gone:
+                answer = self._answers.get(self._pending.pop(number).id)
+                if answer is not None:
+                    answer.arrived.set()
+
     def pending(self) -> int:
         """How many wait for an agent."""
         return len(self._pending)
@@ -130,15 +153,23 @@ class Requests:
                 answer.arrived.set()
 
     def _selected(
-        self, queues: frozenset[str | None], limit: int, deployments: Sequence[str] | None
+        self,
+        queues: frozenset[str | None],
+        limit: int,
+        deployments: Collection[str] | None,
+        branches: Collection[str],
     ) -> dict[int, AgentRequest]:
         chosen: dict[int, AgentRequest] = {}
-        counts: dict[str, int] = {}
+        counts: dict[str | None, int] = {}
         for number, request in self._pending.items():
-            if request.queue not in queues or (deployments is not None and request.deployment not in deployments):
+            is_branch = request.deployment in branches
+            if request.queue not in queues or not (
+                is_branch or deployments is None or request.deployment in deployments
+            ):
                 continue
-            counts[request.deployment] = counts.get(request.deployment, 0) + 1
-            if counts[request.deployment] <= limit:
+            counted_as = None if is_branch else request.deployment
+            counts[counted_as] = counts.get(counted_as, 0) + 1
+            if counts[counted_as] <= limit:
                 chosen[number] = request
         return chosen
 

@@ -83,6 +83,7 @@ CREATE TABLE users (
     removed_at REAL
 );
 ALTER TABLE tokens ADD COLUMN user_id INTEGER REFERENCES users (id);
+ALTER TABLE tokens ADD COLUMN revoked_by INTEGER REFERENCES users (id);
 CREATE TABLE user_grants (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id INTEGER NOT NULL REFERENCES users (id),
@@ -91,6 +92,11 @@ CREATE TABLE user_grants (
     deployment_id INTEGER REFERENCES deployments (id)
 );
 CREATE UNIQUE INDEX one_role_a_scope ON user_grants (user_id, scope, coalesce(deployment_id, 0));
+-- What the first version called API tokens, each of which might do everything, are the administrator's from here on.
+INSERT INTO users (email, name, created_at)
+    VALUES ('administrator@local', 'Administrator', CAST(strftime('%s', 'now') AS REAL));
+INSERT INTO user_grants (user_id, role, scope) SELECT id, 'ADMIN', 'ORGANIZATION' FROM users;
+UPDATE tokens SET kind = 'user', user_id = (SELECT id FROM users) WHERE kind = 'api';
 
 CREATE TABLE secrets (
     id TEXT PRIMARY KEY,
@@ -109,6 +115,18 @@ CREATE TABLE alert_policies (
     document TEXT NOT NULL,
     PRIMARY KEY (deployment, name)
 ) WITHOUT ROWID;
+CREATE TABLE issues (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    deployment TEXT NOT NULL,
+    title TEXT NOT NULL,
+    description TEXT NOT NULL,
+    status TEXT NOT NULL,
+    context TEXT,
+    links TEXT NOT NULL,
+    created_by INTEGER,
+    created_at REAL NOT NULL
+);
+CREATE INDEX issues_of_deployment ON issues (deployment, id);
 CREATE TABLE artifacts (
     scope TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -123,8 +141,6 @@ CREATE TABLE definitions_state (
     info TEXT NOT NULL,
     PRIMARY KEY (deployment, key)
 ) WITHOUT ROWID;
-
-ALTER TABLE requests ADD COLUMN taken_at REAL;
 """
 
 VERSIONS: Final = (_FIRST, _SECOND)

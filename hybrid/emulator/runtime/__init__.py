@@ -4,8 +4,10 @@ Importing this package does not import Dagster; ``Runtime.load`` does, and takes
 
 The seam: ``hybrid.emulator.seam.Runtime`` says what the control plane may ask. Two things go beyond types:
 ``info.context["headers"]`` has to be a mapping of the request's headers that does not mind their case (Starlette's
-``request.headers`` is one), because event writes carry their ``Idempotency-Key`` there; and ``storage.graphql``
-extends ``Query`` and ``Mutation`` and defines ``PythonError``, ``BigInt``, ``GenericScalar`` and ``JSONString``.
+``request.headers`` is one), because event writes carry their ``Idempotency-Key`` there; ``info.context["deployment"]``
+and, in a route's handler, ``request.scope["deployment"]`` are the deployment that the request was admitted to; and
+``storage.graphql`` extends ``Query`` and ``Mutation`` and defines ``PythonError``, ``BigInt``, ``GenericScalar`` and
+``JSONString``.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hybrid.emulator.runtime.loaded import LoadedRuntime, OrganizationParts
+    from hybrid.emulator.presigned import Signer
+    from hybrid.emulator.runtime.deployment import OrganizationParts
+    from hybrid.emulator.runtime.loaded import LoadedRuntime
     from hybrid.emulator.seam import LocationDocuments
 
 SDL_FILE = Path(__file__).with_name("storage.graphql")
@@ -35,12 +39,12 @@ class Runtime:
 
         sample = {"location_name": "sample", "code_source": {"module_name": "sample"}}
         location_document.validate_document(sample)
-        location_document.deploy_metadata(sample, "sample")
+        location_document.deploy_metadata(sample, {})
         return location_document
 
     @classmethod
-    def load(cls, data: Path, organization: OrganizationParts, deployment: str) -> LoadedRuntime:
+    def load(cls, data: Path, organization: OrganizationParts, signer: Signer) -> LoadedRuntime:
         """Import Dagster, open the storages under ``data`` and start the daemons."""
         from hybrid.emulator.runtime.loaded import LoadedRuntime
 
-        return LoadedRuntime(data, organization, deployment)
+        return LoadedRuntime(data, organization, signer)

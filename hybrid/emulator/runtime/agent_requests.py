@@ -16,6 +16,9 @@ from dagster_cloud.api.dagster_cloud_api import (
     DagsterCloudApiErrorResponse,
     DagsterCloudApiGrpcResponse,
     DagsterCloudApiRequest,
+    DagsterCloudApiSuccess,
+    DagsterCloudApiUnknownCommandResponse,
+    PingLocationArgs,
 )
 
 ANSWER_SECONDS: Final = 75.0
@@ -42,6 +45,19 @@ class AgentRequests:
         Raises ``DagsterUserCodeUnreachableError``, which daemons try again, when no agent answers, and
         ``DagsterUserCodeProcessError`` with the agent's own error when it could not serve the request.
         """
+        response = self._answer(api, arguments, agent_queue)
+        if not isinstance(response, DagsterCloudApiGrpcResponse):
+            raise DagsterUserCodeUnreachableError(_misfit(api, response))
+        return response.serialized_response_or_error
+
+    def ping(self, location: str, agent_queue: str | None) -> None:
+        """Ask the location's agent to have a code server for it, and to keep it. Raises as ``ask``."""
+        api = DagsterCloudApi.PING_LOCATION
+        response = self._answer(api, PingLocationArgs(location_name=location), agent_queue)
+        if not isinstance(response, DagsterCloudApiSuccess):
+            raise DagsterUserCodeUnreachableError(_misfit(api, response))
+
+    def _answer(self, api: DagsterCloudApi, arguments: Any, agent_queue: str | None) -> Any:
         request_id = self.hand_over(api, arguments, agent_queue)
         try:
             answer = self._queue.wait(request_id, ANSWER_SECONDS)
@@ -50,9 +66,7 @@ class AgentRequests:
         response = deserialize_value(answer)
         if isinstance(response, DagsterCloudApiErrorResponse):
             raise DagsterUserCodeProcessError.from_error_info(response.error_infos[0])  # type: ignore[no-untyped-call]
-        if not isinstance(response, DagsterCloudApiGrpcResponse):
-            raise DagsterUserCodeUnreachableError(f"An agent answered {api.value} with {type(response).__name__}.")
-        return response.serialized_response_or_error
+        return response
 
     def hand_over(
         self, api: DagsterCloudApi, arguments: Any, agent_queue: str | None, request_id: str | None = None
@@ -64,3 +78,9 @@ class AgentRequests:
         )
         self._queue.submit(self._deployment, api.value, request_id, serialize_value(request), agent_queue)
         return request_id
+
+
+def _misfit(api: DagsterCloudApi, response: object) -> str:
+    if isinstance(response, DagsterCloudApiUnknownCommandResponse):
+        return f"The agent does not know {api.value}: it is older than this emulator's. Upgrade dagster-cloud there."
+    return f"An agent answered {api.value} with {type(response).__name__}."

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from dagster._core.errors import DagsterCodeLocationLoadError
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._core.remote_representation.external import RemoteRepository
@@ -18,9 +19,16 @@ from dagster._core.remote_representation.external_data import JobDataSnap, JobRe
 from dagster._core.remote_representation.handle import RepositoryHandle
 from dagster._core.snap import JobSnap
 from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import NotebookPathArgs
 from dagster._serdes import deserialize_value
-from dagster_cloud.api.dagster_cloud_api import DagsterCloudApi, DagsterCloudCodeLocationManifest
+from dagster_cloud.api.dagster_cloud_api import (
+    DagsterCloudApi,
+    DagsterCloudCodeLocationManifest,
+    RefreshComponentStateArgs,
+)
+from dagster_shared.error import SerializableErrorInfo
 from dagster_shared.record import replace
+from dagster_shared.serdes.objects.models.defs_state_info import DefsStateInfo
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -36,8 +44,11 @@ class RelayClient(DagsterGrpcClient):
     on a location whose definitions were uploaded.
     """
 
-    def __init__(self, requests: AgentRequests, agent_queue: str | None) -> None:
+    def __init__(
+        self, requests: AgentRequests, location: RegisteredCodeLocationOrigin, agent_queue: str | None
+    ) -> None:
         self._requests = requests
+        self._location = location
         self._agent_queue = agent_queue
 
     def _relay(self, api: DagsterCloudApi, arguments: Any) -> str:
@@ -78,6 +89,25 @@ class RelayClient(DagsterGrpcClient):
     def external_sensor_execution(self, sensor_execution_args: Any, custom_timeout_message: str | None = None) -> str:
         return self._relay(DagsterCloudApi.GET_EXTERNAL_SENSOR_EXECUTION_DATA, sensor_execution_args)
 
+    def external_notebook_data(self, notebook_path: str) -> bytes:
+        arguments = NotebookPathArgs(code_location_origin=self._location, notebook_path=notebook_path)
+        return self._relay(DagsterCloudApi.GET_EXTERNAL_NOTEBOOK_DATA, arguments).encode()
+
+    def refreshed_component_state(self, defs_state_keys: Sequence[str]) -> DefsStateInfo:
+        """The state of components after it was fetched anew. Raises ``DagsterCodeLocationLoadError`` when it could not.
+
+        Not ``refresh_component_state``: that of the base class answers in gRPC's own messages.
+        """
+        name = self._location.location_name
+        arguments = RefreshComponentStateArgs(location_name=name, defs_state_keys=list(defs_state_keys))
+        answer = deserialize_value(
+            self._relay(DagsterCloudApi.REFRESH_COMPONENT_STATE, arguments), (DefsStateInfo, SerializableErrorInfo)
+        )
+        if isinstance(answer, SerializableErrorInfo):
+            message = f"The state of components of {name} could not be fetched: {answer.message}"
+            raise DagsterCodeLocationLoadError(message, load_error_infos=[answer])  # type: ignore[no-untyped-call]
+        return answer
+
 
 class AgentCodeLocation(GrpcServerCodeLocation):
     """A loaded location.
@@ -97,7 +127,8 @@ class AgentCodeLocation(GrpcServerCodeLocation):
         self._origin = RegisteredCodeLocationOrigin(name)
         self._instance = instance
         self._snapshots = snapshots
-        self.client = RelayClient(requests, manifest.code_location_deploy_data.agent_queue)
+        self._relay = RelayClient(requests, self._origin, manifest.code_location_deploy_data.agent_queue)
+        self.client = self._relay
         self.grpc_server_registry = None
         self._heartbeat_shutdown_event = self._heartbeat_thread = None
         self._server_id = str(uuid4())
@@ -135,6 +166,10 @@ class AgentCodeLocation(GrpcServerCodeLocation):
 
     def _job_snapshot(self, snapshot_id: str) -> JobSnap:
         return deserialize_value(self._snapshots.job(snapshot_id), JobSnap)
+
+    def refresh_component_state(self, defs_state_keys: Sequence[str]) -> DefsStateInfo:
+        """See ``RelayClient.refreshed_component_state``."""
+        return self._relay.refreshed_component_state(defs_state_keys)
 
     @property
     def is_reload_supported(self) -> bool:

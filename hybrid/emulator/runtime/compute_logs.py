@@ -7,7 +7,7 @@ which the file is PUT without the token's header; a part of it (``partial``) whi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from hybrid.emulator.runtime.atomic import write_atomically
-from hybrid.emulator.runtime.presigned import Signer
+from hybrid.emulator.atomic import write_atomically
+from hybrid.emulator.presigned import Signer
 from hybrid.emulator.runtime.uploads.body import RefusedUpload
 from hybrid.emulator.runtime.uploads.definitions import origin
-from hybrid.emulator.runtime.uploads.endpoint import PRESIGNED, one_of, route
+from hybrid.emulator.runtime.uploads.endpoint import PRESIGNED, deployment_of, one_of, route
 
 PUT_PATH: Final = "/presigned/log"
 _SEPARATOR: Final = "/"
@@ -59,10 +59,10 @@ class UploadedComputeLogs(LocalComputeLogManager):
 
 
 class LogUploads:
-    """The endpoints."""
+    """The endpoints. ``logs_of(deployment)`` is where a deployment's are kept."""
 
-    def __init__(self, logs: UploadedComputeLogs, signer: Signer) -> None:
-        self._logs = logs
+    def __init__(self, logs_of: Callable[[str], UploadedComputeLogs], signer: Signer) -> None:
+        self._logs_of = logs_of
         self._signer = signer
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -77,6 +77,7 @@ class LogUploads:
         if not log_key or any(part in {"", ".", ".."} or _SEPARATOR in part for part in log_key):
             raise RefusedUpload(400, "log_key has to name a step's log, one plain name a part.")
         subject = {
+            "deployment": deployment_of(request),
             "key": _SEPARATOR.join(log_key),
             "io_type": one_of(query.get("io_type"), [kind.value for kind in ComputeIOType], "io_type"),
             "partial": "1" if query.get("partial") else "0",
@@ -88,7 +89,7 @@ class LogUploads:
         if not self._signer.permits(PUT_PATH, query):
             raise RefusedUpload(403, "The URL is not one that was given out, or it has expired.")
         try:
-            self._logs.take(
+            self._logs_of(query["deployment"]).take(
                 query["key"].split(_SEPARATOR),
                 ComputeIOType(query["io_type"]),
                 body,

@@ -5,7 +5,7 @@ Rests on ``client``: dagster_cloud/api/dagster_cloud_api.py ``AgentHeartbeat``, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,17 @@ def read_heartbeat(serialized: str) -> HeartbeatView:
         ),
         run_workers=tuple(RunWorkerView(worker.run_id, worker.status_type.value, worker.message) for worker in workers),
     )
+
+
+def worker_state(reports: Iterable[Sequence[Mapping[str, Any]]], run_id: str) -> tuple[str, str | None] | None:
+    """What agents say of a run's worker, its status and a message; None when none of ``reports`` names the run.
+
+    ``reports`` are the run workers of each agent (``run_id``, ``status``, ``message``), the last heard first. Whoever
+    sees a worker at work is right: to an agent on another machine it may look lost (``invented``).
+    """
+    said = [(str(worker["status"]), worker["message"]) for report in reports for worker in report
+            if worker["run_id"] == run_id]  # fmt: skip
+    return next((state for state in said if state[0] == "RUNNING"), said[0] if said else None)
 
 
 def read_error(serialized: str) -> ErrorView:

@@ -2,91 +2,98 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from dagster_cloud.api.dagster_cloud_api import DagsterCloudApi
+from dagster_cloud.api.dagster_cloud_api import DagsterCloudApiErrorResponse
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from hybrid.emulator.presigned import Signer
 from hybrid.emulator.runtime import heartbeat, location_document, storage_sdl
-from hybrid.emulator.runtime.agent_requests import AgentRequests
 from hybrid.emulator.runtime.bridge import Bridge, storage_resolvers
 from hybrid.emulator.runtime.compute_logs import LogUploads, UploadedComputeLogs
-from hybrid.emulator.runtime.daemons import Daemons
-from hybrid.emulator.runtime.instance import make_instance
-from hybrid.emulator.runtime.launcher import AgentRunLauncher
-from hybrid.emulator.runtime.presigned import Signer
-from hybrid.emulator.runtime.storage import open_storages
+from hybrid.emulator.runtime.deployment import LOGS_FOLDER, STORAGE_FOLDER, DeploymentRuntime, OrganizationParts
+from hybrid.emulator.runtime.launcher import run_of_launch
 from hybrid.emulator.runtime.uploads.answers import Answers
 from hybrid.emulator.runtime.uploads.definitions import DefinitionUploads
 from hybrid.emulator.runtime.uploads.snapshots import SnapshotStore
-from hybrid.emulator.runtime.web import Web
-from hybrid.emulator.runtime.workspace import AgentWorkspace
 
+if TYPE_CHECKING:
+    from hybrid.emulator.organization import AgentRequest, Deployment
 
-class OrganizationParts(Protocol):
-    """What the runtime needs of the organization (``hybrid.emulator.organization.Organization`` has it)."""
-
-    @property
-    def locations(self) -> Any: ...
-    @property
-    def requests(self) -> Any: ...
+DEPLOYMENTS_FOLDER: Final = "deployments"
+_log = logging.getLogger(__name__)
 
 
 class LoadedRuntime:
-    """See ``hybrid.emulator.seam.Runtime``."""
+    """See ``hybrid.emulator.seam.Runtime``.
 
-    def __init__(self, data: Path, organization: OrganizationParts, deployment: str) -> None:
+    Full deployments are opened at once, so that their daemons run; a branch deployment when it is first asked for, or
+    right after loading if it was open before: what is turned on in it has to go on.
+    """
+
+    def __init__(self, data: Path, organization: OrganizationParts, signer: Signer) -> None:
         self._organization = organization
-        self._deployment = deployment
-        self._requests = AgentRequests(organization.requests, deployment)
-        self.storages = open_storages(data / "storage")
-        logs = UploadedComputeLogs(str(data / "compute_logs"))
-        launcher = AgentRunLauncher(self._requests, self._agent_queue_of)
-        self.instance = make_instance(self.storages, logs, launcher)
-        snapshots = SnapshotStore(data / "blobs")
-        self._workspace = AgentWorkspace(
-            self.instance, organization.locations, snapshots, self._requests, deployment, self.location_changed
-        )
-        bridge = Bridge(self.instance, self.storages, self._workspace.create_request_context)
-        signer = Signer(data / "presigning-key")
-        # What was uploaded is built at once, in the agent's request, not in somebody's first look at it.
-        uploads = DefinitionUploads(snapshots, organization.locations, signer, deployment, self._workspace.current)
-        answers = Answers(bridge, organization.requests, launcher.refused)
-        self.resolvers: Mapping[str, Mapping[str, Callable[..., Any]]] = storage_resolvers(bridge)
+        self._folder = data / DEPLOYMENTS_FOLDER
+        self._snapshots = SnapshotStore(data / "blobs")
+        self._opened: dict[str, DeploymentRuntime] = {}
+        self._lock = threading.RLock()
+        first = organization.deployments.all()[0]
+        self._first = first.name
+        _adopt_former_layout(data, self._folder / str(first.id))
+        uploads = DefinitionUploads(self._snapshots, organization.locations, signer, self._uploaded)
+        answers = Answers(lambda name: self.of(name).bridge, organization.requests, self._refused)
+        self.resolvers: Mapping[str, Mapping[str, Callable[..., Any]]] = storage_resolvers(self._bridge_of)
         self.routes: Sequence[BaseRoute] = [
             *uploads.routes(),
             *answers.routes(),
-            *LogUploads(logs, signer).routes(),
+            *LogUploads(self._logs_of, signer).routes(),
         ]
-        self._web = Web(self._workspace)
-        self._daemons = Daemons(self._workspace)
-        self._daemons.start()
+        for deployment in organization.deployments.full():
+            self.of(deployment.name)
+        self.oss_root_fields = self.of(self._first).web.root_fields
+        organization.requests.ask_before_launching(self._still_wanted)
+        organization.deployments.when_changed(self._changed)
+        organization.settings.when_changed(self._changed)
+        organization.deployments.when_deleted(self._deleted)
+        threading.Thread(target=self._reopen_branches, name="reopen-branches", daemon=True).start()
+
+    def of(self, name: str) -> DeploymentRuntime:
+        """The runtime of the deployment of that name. Raises ``LookupError`` when there is none."""
+        found = self._opened.get(name)
+        if found is not None:
+            return found
+        with self._lock:
+            deployment = self._organization.deployments.named(name)
+            if deployment is None:
+                raise LookupError(f"There is no deployment '{name}'.")
+            if name not in self._opened:
+                prefix = "" if name == self._first else f"/{name}"
+                folder = self._folder / str(deployment.id)
+                self._opened[name] = DeploymentRuntime(folder, deployment, self._organization, self._snapshots, prefix)
+            return self._opened[name]
 
     @property
     def sdl(self) -> str:
         return storage_sdl()
 
-    @property
-    def web(self) -> ASGIApp:
-        return self._web.app
-
-    @property
-    def oss_root_fields(self) -> Mapping[str, frozenset[str]]:
-        return self._web.root_fields
+    def web(self, deployment: str) -> ASGIApp:
+        return self.of(deployment).web.app
 
     def execute_oss(
-        self, query: str, variables: Mapping[str, Any] | None, operation_name: str | None
+        self, deployment: str, query: str, variables: Mapping[str, Any] | None, operation_name: str | None
     ) -> Mapping[str, Any]:
-        return self._web.execute(query, variables, operation_name)
+        return self.of(deployment).web.execute(query, variables, operation_name)
 
     def validate_document(self, document: Mapping[str, Any]) -> list[str]:
         return location_document.validate_document(document)
 
-    def deploy_metadata(self, document: Mapping[str, Any], deployment: str) -> str:
-        return location_document.deploy_metadata(document, deployment)
+    def deploy_metadata(self, document: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+        return location_document.deploy_metadata(document, environment)
 
     def read_heartbeat(self, serialized: str) -> heartbeat.HeartbeatView:
         return heartbeat.read_heartbeat(serialized)
@@ -94,17 +101,67 @@ class LoadedRuntime:
     def read_error(self, serialized: str) -> heartbeat.ErrorView:
         return heartbeat.read_error(serialized)
 
-    def location_changed(self, name: str) -> None:
-        """Tell the location's agents to look at once; one that was deleted they see within 5 s by themselves."""
-        self._requests.hand_over(DagsterCloudApi.CHECK_FOR_WORKSPACE_UPDATES, None, self._agent_queue_of(name))
-        self._workspace.current()
+    def location_changed(self, deployment: str, name: str) -> None:
+        self.of(deployment).location_changed(name)
+
+    def ping(self, deployment: str, location: str) -> None:
+        self.of(deployment).ping(location)
 
     def close(self) -> None:
-        self._daemons.close()
-        self.instance.dispose()
-        self.storages.dispose()
+        with self._lock:
+            for opened in self._opened.values():
+                opened.close()
 
-    def _agent_queue_of(self, name: str) -> str | None:
-        record = self._organization.locations.get(self._deployment, name)
-        queue = record.document.get("agent_queue") if record else None
-        return str(queue) if queue else None
+    def _bridge_of(self, context: Mapping[str, Any]) -> Bridge:
+        return self.of(context["deployment"].name).bridge
+
+    def _logs_of(self, deployment: str) -> UploadedComputeLogs:
+        return self.of(deployment).logs
+
+    def _uploaded(self, deployment: str) -> None:
+        """Build what was uploaded at once, in the agent's request, not in somebody's first look at it."""
+        self.of(deployment).workspace.current()
+
+    def _refused(self, deployment: str, request_id: str, api: str, answer: DagsterCloudApiErrorResponse) -> None:
+        self.of(deployment).launcher.refused(request_id, api, answer)
+
+    def _still_wanted(self, request: AgentRequest) -> bool:
+        """Whether a run is still to be launched: one that was ended, or deleted, before an agent came is not."""
+        run_id = run_of_launch(request.id)
+        return run_id is None or self.of(request.deployment).launcher.awaits_launch(run_id)
+
+    def _changed(self, deployment: Deployment) -> None:
+        opened = self._opened.get(deployment.name)
+        if opened is not None:
+            opened.configure(deployment)
+        elif not deployment.is_branch:
+            self.of(deployment.name)
+
+    def _deleted(self, deployment: Deployment) -> None:
+        with self._lock:
+            opened = self._opened.pop(deployment.name, None)
+        if opened is not None:
+            opened.delete()
+
+    def _reopen_branches(self) -> None:
+        for deployment in self._organization.deployments.branches():
+            if (self._folder / str(deployment.id)).is_dir():
+                try:
+                    self.of(deployment.name)
+                except LookupError:
+                    continue  # deleted meanwhile
+                except Exception:  # one that cannot be opened must not keep the others from going on
+                    _log.exception("The branch deployment %s cannot be opened.", deployment.name)
+
+
+def _adopt_former_layout(data: Path, first: Path) -> None:
+    """Folders that a version with one deployment made lie beside the database; they are the first deployment's.
+
+    Each is moved by one rename, the storage last: it is the one that counts, and a process killed in between goes on
+    at the next start.
+    """
+    first.mkdir(parents=True, exist_ok=True)
+    for name in (LOGS_FOLDER, STORAGE_FOLDER):
+        former = data / name
+        if former.is_dir() and not (first / name).exists():
+            former.rename(first / name)

@@ -1,7 +1,6 @@
 """A location's document: judged by Dagster+'s own schema, and turned into what agents get.
 
-Rests on ``client``: dagster_cloud/workspace/config_schema, dagster_cloud_cli/core/workspace.py. ``docs``: the
-environment that Dagster+ sets (https://docs.dagster.io/dagster-plus/managing-deployments/reserved-environment-variables).
+Rests on ``client``: dagster_cloud/workspace/config_schema, dagster_cloud_cli/core/workspace.py.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ def validate_document(document: Mapping[str, Any]) -> list[str]:
     return list(validate_workspace_location(dict(document)) or ())
 
 
-def deploy_metadata(document: Mapping[str, Any], deployment: str) -> str:
-    """The serialized ``CodeLocationDeployData`` of a valid document."""
+def deploy_metadata(document: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    """The serialized ``CodeLocationDeployData`` of a valid document; ``environment`` is what its code finds set."""
     source = document.get("code_source") or {}
     git, pex, state = document.get("git"), document.get("pex_metadata"), document.get("defs_state_info")
     data = CodeLocationDeployData(
@@ -40,11 +39,6 @@ def deploy_metadata(document: Mapping[str, Any], deployment: str) -> str:
         pex_metadata=PexMetadata(**pex) if pex else None,
         agent_queue=document.get("agent_queue"),
         defs_state_info=DefsStateInfo.model_validate(state) if state else None,
-        cloud_context_env=_built_in_environment(deployment),
+        cloud_context_env=dict(environment),
     )
     return serialize_value(data)
-
-
-def _built_in_environment(deployment: str) -> dict[str, str]:
-    """What every deployment gets; the others are branch deployments' only. ``0`` for a full one is ``invented``."""
-    return {"DAGSTER_CLOUD_DEPLOYMENT_NAME": deployment, "DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT": "0"}

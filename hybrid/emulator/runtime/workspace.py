@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dagster import __version__ as dagster_version
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 from dagster._core.workspace.context import IWorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.workspace import (
@@ -25,6 +26,7 @@ from hybrid.emulator.runtime.code_location import AgentCodeLocation
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+    from dagster_shared.serdes.objects.models.defs_state_info import DefsStateInfo
 
     from hybrid.emulator.runtime.agent_requests import AgentRequests
     from hybrid.emulator.runtime.uploads.snapshots import SnapshotStore
@@ -104,6 +106,12 @@ class AgentWorkspace(IWorkspaceProcessContext[WorkspaceRequestContext]):
     def reload_workspace(self) -> None:
         for record in self._locations.all(self._deployment):
             self.reload_code_location(record.name)
+
+    def refresh_component_state(self, name: str, defs_state_keys: Sequence[str]) -> DefsStateInfo:
+        location = self.current().code_location_entries[name].code_location
+        if not isinstance(location, AgentCodeLocation):
+            raise DagsterUserCodeUnreachableError(f"The code location {name} is not loaded; nothing can be refreshed.")
+        return location.refresh_component_state(defs_state_keys)
 
     def refresh_workspace(self) -> None:
         """Nothing to do: ``current`` follows the records."""

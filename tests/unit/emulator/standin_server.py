@@ -1,7 +1,8 @@
 """The embedded Dagster+ with a stand-in for its runtime, so that tests need not load Dagster.
 
 As a script: ``standin_server.py DATA PORT`` serves like ``python -m hybrid.emulator``. ``STANDIN_LOAD`` in the
-environment is how long the stand-in takes to load, in seconds, or ``fails``.
+environment is how long the stand-in takes to load, in seconds, or ``fails``; ``STANDIN_PATIENCE`` is the server's
+patience with clients that hang, in seconds.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class StandinRuntime:
                 name="presigned:blob",
             ),
         ]
-        self.web = Starlette(
+        self._web = Starlette(
             routes=[
                 Route("/", lambda _request: PlainTextResponse("the UI")),
                 Route("/graphql", self._web_graphql, methods=["POST"]),
@@ -84,14 +85,17 @@ class StandinRuntime:
         )
 
     @classmethod
-    def load(cls, _data: Path, organization: Organization, _deployment: str) -> StandinRuntime:
+    def load(cls, _data: Path, organization: Organization, _signer: Any) -> StandinRuntime:
         how = os.environ.get("STANDIN_LOAD", "0")
         if how == "fails":
             raise RuntimeError("the storages are of another world")
         threading.Event().wait(float(how))
         return cls(organization)
 
-    def execute_oss(self, query: str, variables: Any, operation_name: str | None) -> dict[str, Any]:
+    def web(self, _deployment: str) -> Starlette:
+        return self._web
+
+    def execute_oss(self, _deployment: str, query: str, variables: Any, operation_name: str | None) -> dict[str, Any]:
         root = {"version": "1.2.3", "nested": lambda _info, depth=0: {"depth": depth, "again": {"depth": depth + 1}}}
         result = graphql_sync(
             DAGSTER,
@@ -110,8 +114,8 @@ class StandinRuntime:
     def validate_document(self, document: dict[str, Any]) -> list[str]:
         return [] if "code_source" in document else ['Missing required config entry "code_source"']
 
-    def deploy_metadata(self, document: dict[str, Any], deployment: str) -> str:
-        return json.dumps({"deployment": deployment, "image": document.get("image")})
+    def deploy_metadata(self, document: dict[str, Any], environment: dict[str, str]) -> str:
+        return json.dumps({"environment": environment, "image": document.get("image")})
 
     def read_heartbeat(self, serialized: str) -> Heartbeat:
         return Heartbeat(**json.loads(serialized))
@@ -120,8 +124,12 @@ class StandinRuntime:
         said = json.loads(serialized)
         return Error(said["message"], said["stack"])
 
-    def location_changed(self, name: str) -> None:
+    def location_changed(self, _deployment: str, name: str) -> None:
         self.changed.append(name)
+
+    def ping(self, _deployment: str, location: str) -> None:
+        if location == "silent":
+            raise TimeoutError("no agent took it")
 
     def close(self) -> None:
         """Holds nothing."""
@@ -148,6 +156,9 @@ def main() -> None:
     module = types.ModuleType("hybrid.emulator.runtime")
     module.Runtime = StandinRuntime
     sys.modules["hybrid.emulator.runtime"] = module
+    from hybrid.emulator import edge
+
+    edge.PATIENCE_SECONDS = float(os.environ.get("STANDIN_PATIENCE", edge.PATIENCE_SECONDS))
     from hybrid.emulator.__main__ import main as serve
 
     serve(["--data", sys.argv[1], "--port", sys.argv[2], *sys.argv[3:]])

@@ -11,6 +11,7 @@ import stat
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,11 +113,12 @@ def test_a_revoked_token_is_refused_and_keeps_the_time_of_its_first_revocation(o
 
 def test_a_new_agent_token_serves_everything_and_a_narrowed_one_only_its_deployment(organization: Organization) -> None:
     record, _ = organization.tokens.create("agent", None)
-    here, elsewhere = organization.deployment.id, organization.deployment.id + 1
+    here = organization.deployment
+    elsewhere = replace(here, id=here.id + 1)
     assert record.serves(here)
     assert record.serves(elsewhere)
-    organization.tokens.grant(record.id, "DEPLOYMENT", here)
-    organization.tokens.grant(record.id, "DEPLOYMENT", here)
+    organization.tokens.grant(record.id, "DEPLOYMENT", here.id)
+    organization.tokens.grant(record.id, "DEPLOYMENT", here.id)
     narrowed = organization.tokens.withdraw(record.id, "ORGANIZATION", None)
     assert len(narrowed.grants) == 1, "the same grant twice is one grant"
     assert narrowed.serves(here)

@@ -201,11 +201,11 @@ def test_rest_is_for_agents_and_what_is_signed_needs_no_token(make_server: Make)
 def test_a_rest_path_that_is_not_served_is_named_and_counted(make_server: Make) -> None:
     server = make_server().start()
     headers = {"Dagster-Cloud-Api-Token": server.agent_token()}
-    answer = httpx.post(f"{server.url}/gen_artifact_post", json={}, headers=headers)
+    answer = httpx.post(f"{server.url}/gen_insights_url", json={}, headers=headers)
     assert answer.status_code == 404
-    assert "POST /gen_artifact_post" in answer.text
+    assert "POST /gen_insights_url" in answer.text
     unknown = httpx.get(f"{server.url}/hybrid/state").json()["unknown"]
-    assert unknown == [{"operation": "REST", "field": "POST /gen_artifact_post", "count": 1}]
+    assert unknown == [{"operation": "REST", "field": "POST /gen_insights_url", "count": 1}]
 
 
 @pytest.mark.parametrize(

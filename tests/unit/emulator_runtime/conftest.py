@@ -14,6 +14,7 @@ from dagster._core.events import DagsterEvent
 from dagster._core.events.log import EventLogEntry
 
 from hybrid.emulator.organization import Organization
+from hybrid.emulator.presigned import Signer
 from hybrid.emulator.runtime import Runtime
 from hybrid.emulator.runtime.agent_requests import AgentRequests
 from hybrid.emulator.runtime.bridge import Bridge
@@ -22,8 +23,6 @@ from hybrid.emulator.runtime.instance import make_instance
 from hybrid.emulator.runtime.launcher import AgentRunLauncher
 from hybrid.emulator.runtime.loaded import LoadedRuntime
 from hybrid.emulator.runtime.storage import Storages, open_storages
-
-DEPLOYMENT = "prod"
 
 
 @pytest.fixture
@@ -43,8 +42,8 @@ def made_storages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runtime(tmp_path: Path, organization: Organization, made_storages: Path) -> Iterator[LoadedRuntime]:
-    shutil.copytree(made_storages, tmp_path / "storage")
-    loaded = Runtime.load(tmp_path, organization, DEPLOYMENT)
+    shutil.copytree(made_storages, tmp_path / "deployments" / str(organization.deployment.id) / "storage")
+    loaded = Runtime.load(tmp_path, organization, Signer(tmp_path / "presigning-key"))
     yield loaded
     loaded.close()
 
@@ -60,8 +59,8 @@ def storages(tmp_path: Path, made_storages: Path) -> Iterator[Storages]:
 @pytest.fixture
 def bridge(tmp_path: Path, storages: Storages) -> Bridge:
     """The storage operations over ``storages``; runs are not launched, and no location is loaded."""
-    launcher = AgentRunLauncher(cast(AgentRequests, None), lambda _location: None)
-    instance = make_instance(storages, UploadedComputeLogs(str(tmp_path / "compute_logs")), launcher)
+    launcher = AgentRunLauncher(cast(AgentRequests, None), lambda _location: None, lambda _run: None)
+    instance = make_instance(storages, UploadedComputeLogs(str(tmp_path / "compute_logs")), launcher, {})
     return Bridge(instance, storages, cast(Any, None))
 
 

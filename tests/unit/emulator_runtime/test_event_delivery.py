@@ -23,9 +23,11 @@ import pytest
 from dagster import AssetKey, AssetMaterialization, DagsterRunStatus
 from dagster._core.events import StepMaterializationData
 from dagster._core.storage.dagster_run import RunsFilter
+from dagster_shared.check import CheckError
 
-from hybrid.emulator.runtime.storage import Storages, open_storages
-from hybrid.emulator.runtime.storage.events import delivered_as
+from hybrid.emulator.runtime.storage import Storages, deliveries, open_storages
+from hybrid.emulator.runtime.storage.deliveries import Deliveries
+from hybrid.emulator.runtime.storage.events import FORGET_EVERY, delivered_as
 
 pytestmark = pytest.mark.unit
 
@@ -150,6 +152,89 @@ def test_a_repeated_delivery_settles_what_its_first_try_could_not(
         storages.events.store_event(make_event("run", "s", "PIPELINE_START"))
     assert status(storages, "run") == DagsterRunStatus.STARTED
     assert texts(storages, "run") == ["s"], "the event of the first try stands"
+
+
+def fails_for_want_of_room(_event: object) -> None:
+    raise OSError("disk full")
+
+
+def test_a_status_that_could_not_be_moved_is_moved_by_the_next_write(
+    storages: Storages, make_event: Callable[..., Any], add_run: Callable[..., Any]
+) -> None:
+    add_run(storages, "run")
+    move = storages.events._move_run_status
+    storages.events.move_run_status_with(fails_for_want_of_room)
+    with pytest.raises(OSError, match="disk full"), delivered_as("key"):
+        storages.events.store_event(make_event("run", "s", "PIPELINE_START"))
+    storages.events.move_run_status_with(move)
+    storages.events.store_event(make_event("another run", "a line"))
+    assert status(storages, "run") == DagsterRunStatus.STARTED, "nobody has to start the emulator anew for that"
+
+
+def test_an_old_event_that_is_settled_late_has_not_the_last_word(
+    tmp_path: Path, make_event: Callable[..., Any], add_run: Callable[..., Any]
+) -> None:
+    storages = open_storages(tmp_path / "storage")
+    add_run(storages, "run")
+    move = storages.events._move_run_status
+    storages.events.move_run_status_with(fails_for_want_of_room)
+    with pytest.raises(OSError, match="disk full"), delivered_as("begin"):
+        storages.events.store_event(make_event("run", "begin", "PIPELINE_START"))
+    storages.events.move_run_status_with(move)
+    storages.events._left_undone = False  # as after a start that found nothing to do yet
+    with delivered_as("end"):
+        storages.events.store_event(make_event("run", "end", "PIPELINE_SUCCESS"))
+    with delivered_as("begin"):
+        storages.events.store_event(make_event("run", "begin", "PIPELINE_START"))
+    assert status(storages, "run") == DagsterRunStatus.SUCCESS, "a run that has ended must not look as if it went on"
+    assert texts(storages, "run") == ["begin", "end"]
+    storages.dispose()
+
+
+def test_an_event_that_can_never_move_its_run_keeps_nothing_else_from_being_stored(
+    tmp_path: Path, make_event: Callable[..., Any], add_run: Callable[..., Any]
+) -> None:
+    storages = open_storages(tmp_path / "storage")
+    add_run(storages, "run")  # it has no origin, and Dagster queues no run without one
+    with pytest.raises(CheckError), delivered_as("key"):
+        storages.events.store_event(make_event("run", "queued", "PIPELINE_ENQUEUED"))
+    storages.events.store_event(make_event("run", "begin", "PIPELINE_START"))
+    storages.dispose()
+    again = open_storages(tmp_path / "storage")
+    assert status(again, "run") == DagsterRunStatus.STARTED, "one event must not keep the emulator from starting"
+    again.dispose()
+
+
+@pytest.mark.parametrize("hours", [-1_000, 48, 100_000])
+def test_a_step_of_the_clock_forgets_no_delivery_that_may_still_be_repeated(
+    storages: Storages, make_event: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    with delivered_as("key"):
+        storages.events.store_event(make_event("run", "before"))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3_600 * hours)
+    storages.events._written = FORGET_EVERY - 1  # the next write drops old keys
+    storages.events.store_event(make_event("run", "after"))
+    with delivered_as("key"):
+        storages.events.store_event(make_event("run", "before"))
+    assert texts(storages, "run") == ["before", "after"], "in the order in which they came, each once"
+
+
+def test_old_deliveries_are_forgotten_by_age_and_by_number(storages: Storages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "KEPT_AT_LEAST", 2)
+    monkeypatch.setattr(deliveries, "KEPT_AT_MOST", 4)
+    now = time.time()
+
+    def kept_of(age: float) -> list[str]:
+        with storages.events.database.transaction() as connection:
+            connection.execute(deliveries.DELIVERIES.delete())
+            for number in range(6):
+                Deliveries.take(connection, str(number), [])
+            Deliveries.forget_old(connection, now + age)
+            return sorted(row.key for row in connection.execute(deliveries.DELIVERIES.select()))
+
+    assert kept_of(age=2 * deliveries.KEPT_SECONDS) == ["4", "5"], "a day old, but for the newest"
+    assert kept_of(age=-2 * deliveries.KEPT_SECONDS) == ["2", "3", "4", "5"], "so many at most, however young"
 
 
 def test_eight_clients_at_once_lose_and_double_nothing(storages: Storages, make_event: Callable[..., Any]) -> None:

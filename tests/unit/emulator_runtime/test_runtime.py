@@ -11,10 +11,10 @@ import shutil
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from dagster import Definitions, job, op
+from dagster import DagsterRun, DagsterRunStatus, Definitions, job, op
 from dagster._core.execution.api import create_execution_plan
 from dagster._core.remote_representation.external_data import JobDataSnap, RepositorySnap
 from dagster._core.snap import snapshot_from_execution_plan
@@ -31,9 +31,13 @@ from dagster_cloud.api.dagster_cloud_api import (
 from dagster_cloud.execution.monitoring import CloudCodeServerHeartbeat, CloudCodeServerStatus
 from dagster_cloud_cli.core.workspace import CodeLocationDeployData
 from dagster_shared.error import SerializableErrorInfo
+from starlette.testclient import TestClient
 
 from hybrid.emulator.organization import AgentRequest, Organization
+from hybrid.emulator.presigned import Signer
+from hybrid.emulator.runtime import Runtime
 from hybrid.emulator.runtime.loaded import LoadedRuntime
+from hybrid.emulator.runtime.storage import open_storages
 from hybrid.emulator.runtime.uploads.snapshots import SnapshotStore
 
 pytestmark = pytest.mark.unit
@@ -57,7 +61,7 @@ def hello(runtime: LoadedRuntime, organization: Organization, tmp_path: Path) ->
     """The location ``hello``, loaded."""
     from dagster._core.code_pointer import ModuleCodePointer
 
-    metadata = runtime.deploy_metadata(DOCUMENT, "prod")
+    metadata = runtime.deploy_metadata(DOCUMENT, {})
     organization.locations.put("prod", DOCUMENT, metadata)
     repository = Definitions(jobs=[greeting]).get_repository_def()
     snapshots = SnapshotStore(tmp_path / "blobs")
@@ -91,7 +95,7 @@ def next_request(organization: Organization, queue: str | None = "special") -> A
 
 def in_background(runtime: LoadedRuntime, query: str, variables: dict[str, Any]) -> tuple[threading.Thread, list[Any]]:
     answers: list[Any] = []
-    thread = threading.Thread(target=lambda: answers.append(runtime.execute_oss(query, variables, None)))
+    thread = threading.Thread(target=lambda: answers.append(runtime.execute_oss("prod", query, variables, None)))
     thread.start()
     return thread, answers
 
@@ -120,7 +124,7 @@ def test_a_launched_run_is_planned_and_taken_by_agents_of_the_locations_queue(
     launching = next_request(organization)
     assert launching.api == "LAUNCH_RUN"
     assert arguments(launching).dagster_run.run_id == run_id
-    assert runtime.instance.run_launcher.terminate(run_id)
+    assert runtime.of("prod").instance.run_launcher.terminate(run_id)
     assert next_request(organization).api == "TERMINATE_RUN"
 
 
@@ -139,7 +143,7 @@ def test_reload_in_the_ui_makes_the_agent_load_the_location_again(
 ) -> None:
     before = organization.locations.get("prod", "hello")
     query = 'mutation { reloadRepositoryLocation(repositoryLocationName: "hello") { __typename } }'
-    answered = runtime.execute_oss(query, None, None)
+    answered = runtime.execute_oss("prod", query, None, None)
     assert answered["data"]["reloadRepositoryLocation"]["__typename"] == "WorkspaceLocationEntry"
     after = organization.locations.get("prod", "hello")
     assert before is not None
@@ -153,13 +157,13 @@ def test_definitions_that_are_gone_from_disk_are_their_locations_error_only(
     runtime: LoadedRuntime, organization: Organization, tmp_path: Path
 ) -> None:
     other = {**DOCUMENT, "location_name": "other"}
-    organization.locations.put("prod", other, runtime.deploy_metadata(other, "prod"))
+    organization.locations.put("prod", other, runtime.deploy_metadata(other, {}))
     shutil.rmtree(tmp_path / "blobs")
     uploaded = organization.locations.get("prod", "hello")
     assert uploaded is not None
     assert uploaded.manifest is not None
     organization.locations.record_loaded("prod", "hello", uploaded.manifest)  # a daemon may have built it before
-    entries = runtime._workspace.current().code_location_entries
+    entries = runtime.of("prod").workspace.current().code_location_entries
     assert entries["hello"].load_error is not None
     assert "blob://repository" in entries["hello"].load_error.message
     assert entries["other"].load_error is None, "one broken location must not take the UI down"
@@ -169,17 +173,17 @@ def test_definitions_that_are_gone_from_disk_are_their_locations_error_only(
 def test_the_workspace_is_built_anew_only_when_a_location_changes(
     runtime: LoadedRuntime, organization: Organization
 ) -> None:
-    first = runtime._workspace.current()
-    assert runtime._workspace.current() is first, "its asset graph is costly"
+    first = runtime.of("prod").workspace.current()
+    assert runtime.of("prod").workspace.current() is first, "its asset graph is costly"
     organization.locations.delete("prod", "hello")
-    assert runtime._workspace.current().code_location_entries == {}
+    assert runtime.of("prod").workspace.current().code_location_entries == {}
 
 
 def test_a_changed_location_is_announced_to_its_queue(runtime: LoadedRuntime, organization: Organization) -> None:
-    organization.locations.put("prod", DOCUMENT, runtime.deploy_metadata(DOCUMENT, "prod"))
-    runtime.location_changed("hello")
+    organization.locations.put("prod", DOCUMENT, runtime.deploy_metadata(DOCUMENT, {}))
+    runtime.location_changed("prod", "hello")
     assert next_request(organization, "special").api == "CHECK_FOR_WORKSPACE_UPDATES"
-    runtime.location_changed("deleted")
+    runtime.location_changed("prod", "deleted")
     assert next_request(organization, None).api == "CHECK_FOR_WORKSPACE_UPDATES"
 
 
@@ -187,7 +191,7 @@ def test_daemons_run_without_telemetry_and_end_with_the_runtime(runtime: LoadedR
     def running() -> set[str]:
         return {thread.name for thread in threading.enumerate()}
 
-    daemons = {f"dagster-{kind.lower()}" for kind in runtime.instance.get_required_daemon_types()}
+    daemons = {f"dagster-{kind.lower()}" for kind in runtime.of("prod").instance.get_required_daemon_types()}
     assert {"dagster-scheduler", "dagster-sensor", "dagster-asset", "dagster-monitoring"} <= daemons
     assert daemons <= running()
     assert "telemetry-upload" not in running(), "Dagster's own loop would upload what other processes left"
@@ -202,7 +206,7 @@ def test_the_fields_of_dagsters_own_schema_are_known(runtime: LoadedRuntime) -> 
 
 
 def test_a_document_of_dagsters_schema_that_is_wrong_is_answered_with_errors(runtime: LoadedRuntime) -> None:
-    assert "nosuchfield" in json.dumps(runtime.execute_oss("{ nosuchfield }", None, None)["errors"])
+    assert "nosuchfield" in json.dumps(runtime.execute_oss("prod", "{ nosuchfield }", None, None)["errors"])
 
 
 def test_a_document_is_judged_by_the_clients_own_schema(runtime: LoadedRuntime) -> None:
@@ -220,7 +224,7 @@ def test_a_document_becomes_what_agents_get(runtime: LoadedRuntime) -> None:
         "container_context": {"ecs": {"env_vars": ["A=1"]}},
         "pex_metadata": {"pex_tag": "deps.pex:source.pex"},
     }
-    data = deserialize_value(runtime.deploy_metadata(document, "prod"), CodeLocationDeployData)
+    data = deserialize_value(runtime.deploy_metadata(document, {}), CodeLocationDeployData)
     assert (data.image, data.module_name, data.agent_queue) == ("hello@sha256:0", "hello", "special")
     assert data.container_context == {"ecs": {"env_vars": ["A=1"]}}
     assert data.git_metadata is not None
@@ -249,3 +253,41 @@ def test_an_error_is_read_with_and_without_its_time(runtime: LoadedRuntime) -> N
     error = SerializableErrorInfo("boom", [], "ValueError")
     assert runtime.read_error(serialize_value(error)).message == "boom"
     assert runtime.read_error(serialize_value(TimestampedError(timestamp=1.0, error=error))).class_name == "ValueError"
+
+
+def test_folders_of_a_version_with_one_deployment_are_the_first_deployments(
+    tmp_path: Path, organization: Organization, made_storages: Path
+) -> None:
+    shutil.copytree(made_storages, tmp_path / "storage")
+    former = open_storages(tmp_path / "storage")
+    former.runs.add_run(DagsterRun(job_name="job", run_id="before", status=DagsterRunStatus.SUCCESS))
+    former.dispose()
+    (tmp_path / "compute_logs").mkdir()
+    (tmp_path / "compute_logs" / "kept").write_text("output")
+    loaded = Runtime.load(tmp_path, organization, Signer(tmp_path / "presigning-key"))
+    try:
+        assert loaded.of("prod").instance.get_run_by_id("before") is not None, "its runs are found"
+        assert not (tmp_path / "storage").exists()
+        moved = tmp_path / "deployments" / str(organization.deployment.id) / "compute_logs" / "kept"
+        assert moved.read_text() == "output"
+    finally:
+        loaded.close()
+
+
+def test_each_deployment_has_storages_and_a_page_of_its_own_and_loses_them_when_deleted(
+    runtime: LoadedRuntime, organization: Organization, tmp_path: Path
+) -> None:
+    staging = organization.deployments.create("staging")
+    runtime.of("staging").instance.run_storage.add_run(
+        DagsterRun(job_name="job", run_id="there", status=DagsterRunStatus.SUCCESS)
+    )
+    assert runtime.of("prod").instance.get_run_by_id("there") is None
+    asked = '{ runOrError(runId: "there") { __typename } }'
+    assert runtime.execute_oss("staging", asked, None, None)["data"]["runOrError"]["__typename"] == "Run"
+    assert runtime.execute_oss("prod", asked, None, None)["data"]["runOrError"]["__typename"] == "RunNotFoundError"
+    page = TestClient(cast(Any, runtime.web("staging"))).get("/overview").text
+    assert 'pathPrefix": "/staging"' in page, "its links have to stay below its name"
+    organization.deployments.delete(staging.id)
+    assert not (tmp_path / "deployments" / str(staging.id)).exists()
+    with pytest.raises(LookupError):
+        runtime.of("staging")

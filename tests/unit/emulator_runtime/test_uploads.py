@@ -46,6 +46,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from hybrid.emulator.organization import Organization
+from hybrid.emulator.presigned import Signer
 from hybrid.emulator.runtime import Runtime
 from hybrid.emulator.runtime.loaded import LoadedRuntime
 from hybrid.emulator.runtime.uploads.body import MAX_BYTES, RefusedUpload, file_part, unpack_text
@@ -75,9 +76,14 @@ class Agent:
     """The agent's side of an upload."""
 
     def __init__(self, runtime: LoadedRuntime, organization: Organization) -> None:
-        self.client = TestClient(Starlette(routes=list(runtime.routes)))
+        routed = Starlette(routes=list(runtime.routes))
+
+        async def admitted(scope: Any, receive: Any, send: Any) -> None:
+            await routed({**scope, "deployment": organization.deployment}, receive, send)
+
+        self.client = TestClient(admitted)
         self.locations = organization.locations
-        metadata = runtime.deploy_metadata(DOCUMENT, "prod")
+        metadata = runtime.deploy_metadata(DOCUMENT, {})
         self.locations.put("prod", DOCUMENT, metadata)
         self.deployed = deserialize_value(metadata, CodeLocationDeployData)
 
@@ -134,7 +140,7 @@ def agent(runtime: LoadedRuntime, organization: Organization) -> Agent:
 
 def entries(runtime: LoadedRuntime) -> dict[str, Any]:
     query = "{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus locationOrLoadError { __typename ... on RepositoryLocation { repositories { pipelines { name } } } ... on PythonError { message } } } } } }"  # noqa: E501
-    answer = runtime.execute_oss(query, None, None)
+    answer = runtime.execute_oss("prod", query, None, None)
     return {entry["name"]: entry for entry in answer["data"]["workspaceOrError"]["locationEntries"]}
 
 
@@ -199,7 +205,7 @@ def test_a_restart_finds_the_workspace_without_an_upload(
 ) -> None:
     agent.upload()
     runtime.close()
-    restarted = Runtime.load(tmp_path, organization, "prod")
+    restarted = Runtime.load(tmp_path, organization, Signer(tmp_path / "presigning-key"))
     try:
         assert entries(restarted)["hello"]["locationOrLoadError"]["__typename"] == "RepositoryLocation"
     finally:
@@ -208,7 +214,7 @@ def test_a_restart_finds_the_workspace_without_an_upload(
 
 def test_an_upload_of_what_is_no_longer_deployed_does_not_count(agent: Agent, runtime: LoadedRuntime) -> None:
     newer = {**DOCUMENT, "image": "image:2"}
-    agent.locations.put("prod", newer, runtime.deploy_metadata(newer, "prod"))
+    agent.locations.put("prod", newer, runtime.deploy_metadata(newer, {}))
     agent.upload()
     record = agent.locations.get("prod", "hello")
     assert record is not None
@@ -332,7 +338,7 @@ def test_events_over_rest_are_stored_once_for_their_key(agent: Agent, runtime: L
             headers={"idempotency-KEY": "key"},
         )
         assert response.json() == {}, "the client reads JSON"
-    assert len(runtime.storages.events.get_records_for_run("run").records) == 2
+    assert len(runtime.of("prod").storages.events.get_records_for_run("run").records) == 2
 
 
 def test_captured_output_is_read_back_by_the_ui(agent: Agent, runtime: LoadedRuntime) -> None:
@@ -341,7 +347,7 @@ def test_captured_output_is_read_back_by_the_ui(agent: Agent, runtime: LoadedRun
         url = agent.client.get("/gen_logs_url", params=query).json()["url"]
         assert agent.client.put(url, content=text).status_code == 200
     asked = 'query { capturedLogs(logKey: ["run", "compute_logs", "step"]) { stdout stderr } }'
-    shown = runtime.execute_oss(asked, None, None)
+    shown = runtime.execute_oss("prod", asked, None, None)
     assert shown["data"]["capturedLogs"] == {"stdout": "out", "stderr": "err"}
 
 
@@ -351,7 +357,7 @@ def test_the_last_part_is_shown_until_the_whole_output_is_there(agent: Agent, ru
         agent.client.put(agent.client.get("/gen_logs_url", params=query).json()["url"], content=text)
 
     def shown() -> bytes | None:
-        return runtime.instance.compute_log_manager.get_log_data(["run", "step"]).stdout
+        return runtime.of("prod").instance.compute_log_manager.get_log_data(["run", "step"]).stdout
 
     send(b"so far", partial="True")
     assert shown() == b"so far"
@@ -368,11 +374,13 @@ def test_a_log_key_that_leads_elsewhere_is_refused(agent: Agent, log_key: list[s
 def test_a_run_that_the_agent_cannot_launch_has_failed(agent: Agent, runtime: LoadedRuntime) -> None:
     from dagster import DagsterRun, DagsterRunStatus
 
-    runtime.instance.run_storage.add_run(DagsterRun(job_name="job", run_id="run", status=DagsterRunStatus.STARTING))
+    runtime.of("prod").instance.run_storage.add_run(
+        DagsterRun(job_name="job", run_id="run", status=DagsterRunStatus.STARTING)
+    )
     error = DagsterCloudApiErrorResponse(error_infos=[SerializableErrorInfo("no such image", [], None)])
     value = serialize_value(answer("launch:run:1", error, DagsterCloudApi.LAUNCH_RUN.value))
     agent.client.put("/upload_api_response", files={"api_response.tmp": zlib.compress(value.encode())})
-    run = runtime.instance.get_run_by_id("run")
+    run = runtime.of("prod").instance.get_run_by_id("run")
     assert run is not None
     assert run.status == DagsterRunStatus.FAILURE, "nobody else would end it"
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import threading
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from hybrid.plus import Agent, AgentGrants, AgentToken, CodeLocationStatus, Deployment, Failure, PlusNotFound
+from hybrid.plus import (
+    Agent,
+    AgentGrants,
+    AgentToken,
+    CodeLocationStatus,
+    Deployment,
+    EnvironmentVariable,
+    Failure,
+    PlusNotFound,
+    Run,
+)
 from hybrid.provider.resource import Call
 from hybrid.redaction import Token
 
@@ -37,6 +48,11 @@ class FakePlus:
         self.statuses: list[CodeLocationStatus] = []
         self.calls: list[str] = []
         self.agent_type = "HYBRID"
+        self.variables: dict[str, EnvironmentVariable] = {}
+        self.settings: dict = {}
+        self.policies: dict[str, dict] = {}
+        self.runs: list[Run] = []
+        self.may_view = True
         self.faults: dict[str, Exception] = {}
         self._ids = itertools.count(7)
 
@@ -89,6 +105,62 @@ class FakePlus:
     def current_deployment(self):
         self._called("current_deployment")
         return Deployment(1, "prod", "PRODUCTION", self.agent_type)
+
+    def set_agent_type(self, agent_type):
+        self._called("set_agent_type")
+        self.agent_type = agent_type
+        return Deployment(1, "prod", "PRODUCTION", agent_type)
+
+    def environment_variables(self, *, values=False):
+        self._called("environment_variables" + (" with values" if values else ""))
+        shown = values and self.may_view
+        return [variable if shown else replace(variable, value=None) for variable in self.variables.values()]
+
+    def create_environment_variable(self, name, value, scopes, locations=()):
+        self._called("create_environment_variable")
+        return self._kept(f"v{next(self._ids)}", name, value, scopes, locations)
+
+    def update_environment_variable(self, id, name, value, scopes, locations=()):
+        self._called("update_environment_variable")
+        return self._kept(id, name, value, scopes, locations)
+
+    def _kept(self, id, name, value, scopes, locations):
+        made = EnvironmentVariable(id, name, scopes, frozenset(locations), value, float(next(self._ids)))
+        self.variables[id] = made
+        return replace(made, value=None)
+
+    def delete_environment_variable(self, id):
+        self._called("delete_environment_variable")
+        return self.variables.pop(id, None) is not None
+
+    def deployment_settings(self):
+        self._called("deployment_settings")
+        return copy.deepcopy(self.settings)
+
+    def update_deployment_settings(self, settings):
+        self._called(f"update_deployment_settings {','.join(settings)}")
+        self.settings |= copy.deepcopy(settings)
+        return self.settings
+
+    def alert_policies(self):
+        self._called("alert_policies")
+        return copy.deepcopy(self.policies)
+
+    def put_alert_policy(self, document):
+        self._called("put_alert_policy")
+        self.policies[document["name"]] = copy.deepcopy(document)
+        return document["name"]
+
+    def delete_alert_policy(self, name):
+        self._called("delete_alert_policy")
+        return self.policies.pop(name, None) is not None
+
+    def runs_in_progress(self):
+        self._called("runs_in_progress")
+        return list(self.runs)
+
+    def terminate_run(self, run_id, *, force=False):
+        self._called(f"terminate_run {run_id}")
 
     def agents(self):
         self._called("agents")

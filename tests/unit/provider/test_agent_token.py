@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hybrid.errors import HybridError
 from hybrid.plus import AgentGrants, AgentToken, PlusRejected, PlusUnreachable
 from hybrid.provider.agent_token import AgentTokenResource
 from hybrid.provider.resource import PartialError
@@ -105,3 +106,23 @@ def test_deleting_revokes_and_is_no_error_twice(resource, plus, inputs, call):
     resource.delete(made.id, inputs, made.outputs, call)
 
     assert plus.tokens[int(made.id)].revoked
+
+
+def test_an_import_needs_the_value_and_keeps_it_secret(resource, plus, call, monkeypatch):
+    monkeypatch.delenv("DAGSTER_CLOUD_URL", raising=False)
+    monkeypatch.delenv("DAGSTER_CLOUD_AGENT_TOKEN", raising=False)
+    plus.tokens = {7: AgentToken(7, "mine", revoked=False, grants=NARROW), 8: AgentToken(8, "old", revoked=True)}
+    with pytest.raises(HybridError, match="shows a token's value only when it is made"):
+        resource.read("my-team/prod/7", {}, {}, call)
+
+    monkeypatch.setenv("DAGSTER_CLOUD_AGENT_TOKEN", "user:my-team:0123456789abcdef")
+    with pytest.raises(HybridError, match="without its value"):
+        resource.read("my-team/prod/7", {}, {}, call)
+
+    monkeypatch.setenv("DAGSTER_CLOUD_AGENT_TOKEN", "agent:my-team:0123456789abcdef")
+    found = resource.read("my-team/prod/7", {}, {}, call)
+    assert found.id == "7"
+    assert found.outputs == {"tokenId": "7", "token": "agent:my-team:0123456789abcdef"}
+    assert found.inputs["description"] == "mine"
+    assert found.inputs["grants"] == {"organization": False, "deployments": ["prod"], "allBranchDeployments": False}
+    assert [resource.read(f"my-team/prod/{id}", {}, {}, call) for id in ("8", "9", "x")] == [None, None, None]

@@ -54,9 +54,24 @@ def test_attributes_of_the_class_are_the_outputs_of_the_schema(name):
     assert f'"{PACKAGE}:index:{name}"' in inspect.getsource(cls), "the class registers the type of the schema"
 
 
-@pytest.mark.parametrize(("name", "cls"), [("Connection", classes.Connection), ("AgentGrants", classes.AgentGrants)])
+@pytest.mark.parametrize(
+    ("name", "cls"),
+    [
+        ("Connection", classes.Connection),
+        ("AgentGrants", classes.AgentGrants),
+        ("EnvironmentVariableScopes", classes.EnvironmentVariableScopes),
+    ],
+)
 def test_object_types_have_the_fields_of_their_classes(name, cls):
     assert SCHEMA["types"][f"{PACKAGE}:index:{name}"]["properties"].keys() == fields(cls).keys()
+
+
+@pytest.mark.parametrize(("name", "cls"), [("AgentType", classes.AgentType), ("RunsOnDelete", classes.RunsOnDelete)])
+def test_choices_have_the_members_of_their_classes(name, cls):
+    described = SCHEMA["types"][f"{PACKAGE}:index:{name}"]
+
+    assert [value["value"] for value in described["enum"]] == [member.value for member in cls]
+    assert all(value["description"] for value in described["enum"])
 
 
 def test_every_reference_has_a_target():

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from hybrid.emulator.api.public import agents, locations, organization, tokens
+from hybrid.emulator.api.public import (
+    agents,
+    alert_policies,
+    branches,
+    definitions_state,
+    deployments,
+    issues,
+    locations,
+    secrets,
+    serverless,
+    settings,
+    tokens,
+    user_tokens,
+    users,
+)
 from hybrid.emulator.api.schema import Api, public_sdl, sdl
 from hybrid.emulator.loading import RuntimeLoader
 from hybrid.emulator.organization import Organization
@@ -13,9 +27,18 @@ def public_api(of: Organization, runtime: RuntimeLoader) -> Api:
     return Api(
         [*public_sdl(), sdl("newer")],
         [
-            organization.resolvers(of),
+            deployments.resolvers(of),
             agents.resolvers(of),
             tokens.resolvers(of),
+            users.resolvers(of),
+            user_tokens.resolvers(of),
             locations.resolvers(of, runtime),
+            alert_policies.resolvers(of),
+            branches.resolvers(of),
+            issues.resolvers(of, runtime),
+            secrets.resolvers(of),
+            settings.resolvers(of),
+            serverless.resolvers(of),
+            definitions_state.resolvers(of),
         ],
     )

@@ -17,18 +17,18 @@ from hybrid.emulator.organization import AgentRecord, Organization
 
 def resolvers(organization: Organization) -> Resolvers:
     def agents(_parent: Any, info: Any) -> list[dict[str, Any]]:
-        now = organization.agents.now()
-        return [_described(record, now) for record in organization.agents.all(context_of(info)["deployment"].name)]
+        shown = organization.agents_shown(context_of(info)["deployment"])
+        return [_described(record, status) for record, status in shown]
 
     return {"Query": {"agents": agents}}
 
 
-def _described(record: AgentRecord, now: float) -> dict[str, Any]:
+def _described(record: AgentRecord, status: str) -> dict[str, Any]:
     report = record.report
     return {
         "id": report.id,
         "agentLabel": report.label,
-        "status": record.status(now),
+        "status": status,
         "lastHeartbeatTime": record.heard_at,
         "errors": [{"timestamp": met["timestamp"], "error": python_error(met["error"])} for met in report.errors],
         "metadata": [{"key": key, "value": _text(value)} for key, value in _metadata(record).items()],

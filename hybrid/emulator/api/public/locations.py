@@ -2,7 +2,7 @@
 
 Rests on: ``schema``; ``client`` for the documents' shape, which Dagster+'s own schema of locations judges
 (dagster_cloud/workspace/config_schema), and for agent tokens being used to deploy (``dg plus create ci-api-token``
-makes one); ``invented``: deleting a location that is not there succeeds.
+makes one) and ``docs`` for editors doing it; ``invented``: deleting a location that is not there succeeds.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hybrid.emulator.api.context import context_of
-from hybrid.emulator.api.public.errors import Typed, invalid_location
+from hybrid.emulator.api.public.errors import Typed, invalid_location, plain_error
+from hybrid.emulator.api.rights import lacking, shortage
 from hybrid.emulator.api.schema import Resolvers
 from hybrid.emulator.loading import RuntimeLoader
-from hybrid.emulator.organization import LocationRecord, Organization
+from hybrid.emulator.organization import Deployment, LocationRecord, Organization
+from hybrid.emulator.organization.deployments import built_in_environment
 from hybrid.emulator.seam import LocationDocuments, Runtime
+from hybrid.redaction import redact
 
 
 class _Locations:
-    """Resolvers over the locations of one organization. Whoever is admitted to a deployment may deploy to it."""
+    """Resolvers over the locations of one organization."""
 
     def __init__(self, organization: Organization, runtime: RuntimeLoader) -> None:
         self._locations = organization.locations
@@ -37,19 +40,37 @@ class _Locations:
         return self._deploy(info, _listed(document), lambda records: _several(success, records), others_go=True)
 
     def delete(self, _parent: Any, info: Any, **arguments: Any) -> Typed:
+        fault = lacking(info, "EDITOR", agents=True)
+        if fault:
+            return fault
         name = arguments["locationName"]
         if self._locations.delete(context_of(info)["deployment"].name, name):
-            self._tell([name])
+            self._tell(context_of(info)["deployment"].name, [name])
         return {"__typename": "DeleteLocationSuccess", "locationName": name}
+
+    def ping(self, _parent: Any, info: Any, **arguments: Any) -> Typed:
+        """Whether an agent answers for the location's code server; the result has no type of its own for refusals."""
+        deployment, name = context_of(info)["deployment"], arguments["locationName"]
+        words = shortage(context_of(info), "VIEWER", agents=True)
+        if words:
+            return plain_error(words)
+        if self._locations.get(deployment.name, name) is None:
+            return plain_error(f"The deployment '{deployment.name}' has no code location '{name[:80]}'.")
+        runtime = self._runtime.get()
+        try:
+            runtime.ping(deployment.name, name)
+        except Exception as error:  # whatever the agent or its code server said is the answer
+            return plain_error(redact(str(error)))
+        return {"__typename": "PingLocationSuccess", "locationName": name}
 
     def as_document(self, _parent: Any, info: Any) -> Typed:
         records = self._locations.all(context_of(info)["deployment"].name)
         return {"document": {"locations": [record.document for record in records]}}
 
-    def _tell(self, changed: Sequence[str]) -> None:
+    def _tell(self, deployment: str, changed: Sequence[str]) -> None:
         def tell(runtime: Runtime) -> None:
             for name in changed:
-                runtime.location_changed(name)
+                runtime.location_changed(deployment, name)
 
         self._runtime.when_loaded(tell)
 
@@ -61,14 +82,17 @@ class _Locations:
         *,
         others_go: bool = False,
     ) -> Typed:
-        deployment = context_of(info)["deployment"].name
+        fault = lacking(info, "EDITOR", agents=True)
+        if fault:
+            return fault
+        deployment = context_of(info)["deployment"]
         with self._locations.deploying():
             return self._deployed(self._runtime.documents(), deployment, documents, success, others_go=others_go)
 
     def _deployed(
         self,
         judge: LocationDocuments,
-        deployment: str,
+        deployment: Deployment,
         documents: Sequence[Any],
         success: Callable[[list[LocationRecord]], Typed],
         *,
@@ -78,10 +102,12 @@ class _Locations:
         if errors:
             return invalid_location(errors)
         names = {document["location_name"] for document in documents}
-        gone = [record.name for record in self._locations.all(deployment) if others_go and record.name not in names]
-        deployed = [(document, judge.deploy_metadata(document, deployment)) for document in documents]
-        records = self._locations.replace_all(deployment, deployed, delete=gone)
-        self._tell([*names, *gone])
+        there = self._locations.all(deployment.name)
+        gone = [record.name for record in there if others_go and record.name not in names]
+        environment = built_in_environment(deployment)
+        deployed = [(document, judge.deploy_metadata(document, environment)) for document in documents]
+        records = self._locations.replace_all(deployment.name, deployed, delete=gone)
+        self._tell(deployment.name, [*names, *gone])
         return success(records)
 
 
@@ -99,6 +125,7 @@ def resolvers(organization: Organization, runtime: RuntimeLoader) -> Resolvers:
             "deployLocations": locations.deploy,
             "reconcileLocationsFromDocument": locations.reconcile,
             "deleteLocation": locations.delete,
+            "pingLocation": locations.ping,
         },
     }
 

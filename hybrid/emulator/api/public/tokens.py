@@ -1,8 +1,8 @@
-"""Agent tokens: made, listed, narrowed, revoked.
+"""Agent tokens: made, listed, narrowed, described, revoked.
 
-Rests on: ``schema``; ``docs`` for the organization-wide grant of a new token and for a value that is shown once;
-``invented``: an agent token may not manage tokens, AGENT is the only grant, and a value that can no longer be read is
-shown as asterisks.
+Rests on: ``schema``; ``docs`` for administrators of the organization alone managing them, for the organization-wide
+grant of a new token and for a value that is shown once; ``invented``: AGENT is the only grant, and a value that can no
+longer be read is shown as asterisks.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from hybrid.emulator.api.context import context_of
-from hybrid.emulator.api.public.errors import Typed, plain_error, unauthorized
+from hybrid.emulator.api.public.errors import Typed, plain_error
+from hybrid.emulator.api.public.grants import by_scope, deployment_of, fault_of_scope
+from hybrid.emulator.api.rights import lacking
 from hybrid.emulator.api.schema import Resolvers
-from hybrid.emulator.organization import Grant, Organization, TokenRecord
-from hybrid.emulator.organization.tokens import Scope
+from hybrid.emulator.organization import Organization, TokenRecord
 from hybrid.redaction import Token
 
-_UNREADABLE = "*" * 8
-_REFUSED = "An agent token cannot read or change tokens; use an API token."
+UNREADABLE = "*" * 8
 
 
 class _AgentTokens:
@@ -28,58 +28,68 @@ class _AgentTokens:
         self._tokens = organization.tokens
 
     def listed(self, _parent: Any, info: Any) -> Typed:
-        if not _administers(info):
-            return unauthorized(_REFUSED)
+        fault = _fault(info)
+        if fault:
+            return fault
         found = [_described(record) for record in self._tokens.all("agent")]
         return {"__typename": "DagsterCloudAgentTokens", "tokens": found}
 
     def one(self, _parent: Any, info: Any, **arguments: Any) -> Typed:
-        if not _administers(info):
-            return unauthorized(_REFUSED)
+        fault = _fault(info)
+        if fault:
+            return fault
         record = self._tokens.get(arguments["tokenId"], "agent")
         return _described(record) if record else plain_error(_absent(arguments["tokenId"]))
 
     def create(self, _parent: Any, info: Any, description: str | None = None) -> Typed:
-        if not _administers(info):
-            return unauthorized(_REFUSED)
+        fault = _fault(info)
+        if fault:
+            return fault
         return _described(*self._tokens.create("agent", description))
 
     def revoke(self, _parent: Any, info: Any, **arguments: Any) -> Typed:
-        if not _administers(info):
-            return unauthorized(_REFUSED)
+        fault = _fault(info)
+        if fault:
+            return fault
         number = arguments["tokenId"]
         if self._tokens.get(number, "agent") is None:
             return {"__typename": "DagsterCloudTokenNotFoundError", "message": _absent(number)}
-        return _described(self._tokens.revoke(number))
+        return _described(self._tokens.revoke(number, context_of(info)["caller"].user_id))
+
+    def describe(self, _parent: Any, info: Any, **arguments: Any) -> Typed:
+        fault = _fault(info)
+        if fault:
+            return fault
+        number = arguments["tokenId"]
+        if self._tokens.get(number, "agent") is None:
+            return {"__typename": "DagsterCloudTokenNotFoundError", "message": _absent(number)}
+        return _described(self._tokens.describe(number, arguments.get("description")))
 
     def grant(self, _parent: Any, info: Any, **arguments: Any) -> Typed:
         asked = arguments["agentPermission"]
-        fault = self._fault(info, asked)
+        fault = self._fault_of_grant(info, asked)
         if fault is not None:
             return fault
         if asked["grant"] != "AGENT":
             return plain_error(f"An agent token takes the grant AGENT only, not {asked['grant']}.")
-        return _described(self._tokens.grant(asked["agentTokenId"], asked["deploymentScope"], _deployment_id(asked)))
+        return _described(self._tokens.grant(asked["agentTokenId"], asked["deploymentScope"], deployment_of(asked)))
 
     def withdraw(self, _parent: Any, info: Any, **arguments: Any) -> Typed:
         asked = arguments["agentPermission"]
-        fault = self._fault(info, asked)
+        fault = self._fault_of_grant(info, asked)
         if fault is not None:
             return fault
-        return _described(self._tokens.withdraw(asked["agentTokenId"], asked["deploymentScope"], _deployment_id(asked)))
+        return _described(self._tokens.withdraw(asked["agentTokenId"], asked["deploymentScope"], deployment_of(asked)))
 
-    def _fault(self, info: Any, asked: dict[str, Any]) -> Typed | None:
+    def _fault_of_grant(self, info: Any, asked: dict[str, Any]) -> Typed | None:
         """What keeps a change of grants from being made."""
-        if not _administers(info):
-            return unauthorized(_REFUSED)
+        fault = _fault(info)
+        if fault:
+            return fault
         if self._tokens.get(asked["agentTokenId"], "agent") is None:
             return plain_error(_absent(asked["agentTokenId"]))
-        number = asked.get("deploymentId")
-        if asked["deploymentScope"] == "DEPLOYMENT" and (
-            number is None or self._organization.deployments.numbered(number) is None
-        ):
-            return plain_error(f"There is no deployment with the id {number}.")
-        return None
+        wrong = fault_of_scope(self._organization, asked)
+        return plain_error(wrong) if wrong else None
 
 
 def resolvers(organization: Organization) -> Resolvers:
@@ -89,50 +99,29 @@ def resolvers(organization: Organization) -> Resolvers:
         "Mutation": {
             "createAgentToken": tokens.create,
             "revokeAgentToken": tokens.revoke,
+            "editAgentTokenDescription": tokens.describe,
             "createOrUpdateAgentPermissions": tokens.grant,
             "removeAgentPermissions": tokens.withdraw,
         },
     }
 
 
-def _administers(info: Any) -> bool:
-    return context_of(info)["caller"].kind == "api"
+def _fault(info: Any) -> Typed | None:
+    return lacking(info, "ADMIN", organization=True)
 
 
 def _absent(number: int) -> str:
     return f"There is no agent token with the id {number}."
 
 
-def _deployment_id(asked: dict[str, Any]) -> int | None:
-    return asked["deploymentId"] if asked["deploymentScope"] == "DEPLOYMENT" else None
-
-
 def _described(record: TokenRecord, value: Token | None = None) -> Typed:
     return {
         "__typename": "DagsterCloudAgentToken",
         "id": record.id,
-        "token": value.reveal() if value else _UNREADABLE,
+        "token": value.reveal() if value else UNREADABLE,
         "createTimestamp": record.created_at,
         "revoked": record.revoked,
         "revokeTimestamp": record.revoked_at,
         "description": record.description,
-        "permissions": {
-            "organizationPermissionGrant": _of_scope(record, "ORGANIZATION"),
-            "allBranchDeploymentsPermissionGrant": _of_scope(record, "ALL_BRANCH_DEPLOYMENTS"),
-            "deploymentPermissionGrants": [_grant(grant) for grant in record.grants if grant.scope == "DEPLOYMENT"],
-        },
-    }
-
-
-def _of_scope(record: TokenRecord, scope: Scope) -> Typed | None:
-    return next((_grant(grant) for grant in record.grants if grant.scope == scope), None)
-
-
-def _grant(grant: Grant) -> Typed:
-    return {
-        "id": grant.id,
-        "organizationId": 1,
-        "deploymentId": grant.deployment_id,
-        "grant": "AGENT",
-        "deploymentScope": grant.scope,
+        "permissions": by_scope(record.grants),
     }

@@ -3,8 +3,6 @@
 Rests on ``client``: the documents are those of dagster_cloud/storage/{runs,event_logs,schedules}/queries.py, the
 shapes of what goes in and out are what the ``storage.py`` beside each makes and reads. ``storage.graphql`` is the
 schema. An operation's function takes what the client sends, in snake case, and answers what the client reads.
-
-What is not served is listed in ``unserved.py``.
 """
 
 from __future__ import annotations

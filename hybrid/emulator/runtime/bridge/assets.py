@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from dagster._core.definitions.events import AssetKey
-from dagster._core.event_api import EventLogCursor, EventRecordsResult, PartitionKeyFilter
+from dagster._core.event_api import EventRecordsResult, PartitionKeyFilter
 from dagster._core.events import DagsterEventType
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 from dagster._core.storage.partition_status_cache import AssetStatusCacheValue
@@ -35,9 +34,20 @@ def latest_materialization_events(bridge: Bridge, asset_keys: Sequence[str]) -> 
 
 @QUERY.serves("getAssetRecords")
 def asset_records(bridge: Bridge, asset_keys: Sequence[str] | None = None) -> list[Wire]:
-    """No keys, or none given, is all assets: the client sends ``[]`` for all."""
+    """No keys, or none given, is all assets: the client sends ``[]`` for all.
+
+    The newest observation and planned materialization, which Dagster's SQLite records have not, are added: the client
+    counts on them (``asset_records_have_last_observation``) and asks for them in no other way.
+    """
     keys = [wire.asset_key(key) for key in asset_keys] if asset_keys else None
-    return [wire.asset_record(record) for record in bridge.storages.events.get_asset_records(keys)]
+    records = bridge.storages.events.get_asset_records(keys)
+    found = [record.asset_entry.asset_key for record in records]
+    observed = bridge.storages.events.newest_by_asset(found, DagsterEventType.ASSET_OBSERVATION)
+    planned = bridge.storages.events.newest_by_asset(found, DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    return [
+        wire.asset_record(record, observed.get(key), planned.get(key))
+        for key, record in zip(found, records, strict=True)
+    ]
 
 
 @QUERY.serves("getAssetCheckSummaryRecord")
@@ -116,27 +126,17 @@ def _serve_pages(field: str, fetch: Callable[..., EventRecordsResult]) -> None:
         return wire.event_records(fetch(bridge, wanted, limit or DEFAULT_RECORDS, cursor, bool(ascending)))
 
 
-def _planned_materializations(
-    bridge: Bridge, wanted: Any, limit: int, cursor: str | None, ascending: bool
-) -> EventRecordsResult:
-    """Dagster's own storages have no such method; this is what their ``fetch_materializations`` does."""
-    records = bridge.storages.events.get_event_records(
-        wanted.to_event_records_filter(DagsterEventType.ASSET_MATERIALIZATION_PLANNED, cursor, ascending),
-        limit,
-        ascending,
-    )
-    if records:
-        cursor = EventLogCursor.from_storage_id(records[-1].storage_id).to_string()
-    nothing_yet = EventLogCursor.from_storage_id(-1).to_string()
-    return EventRecordsResult(records, cursor=cursor or nothing_yet, has_more=len(records) == limit)
-
-
 _serve_pages("fetchMaterializations", lambda bridge, *page: bridge.storages.events.fetch_materializations(*page))
 _serve_pages("fetchObservations", lambda bridge, *page: bridge.storages.events.fetch_observations(*page))
 _serve_pages(
     "fetchFailedMaterializations", lambda bridge, *page: bridge.storages.events.fetch_failed_materializations(*page)
 )
-_serve_pages("fetchPlannedMaterializations", _planned_materializations)
+_serve_pages(
+    "fetchPlannedMaterializations",
+    lambda bridge, wanted, limit, cursor, ascending: bridge.storages.events.fetch_of_kind(
+        DagsterEventType.ASSET_MATERIALIZATION_PLANNED, wanted, limit, cursor, ascending=ascending
+    ),
+)
 
 
 # -- the cache of partition status ---------------------------------------------------------------------------------
@@ -179,4 +179,10 @@ def wipe_asset_cached_status(bridge: Bridge, asset_key: str) -> Wire:
 @MUTATION.serves("WipeAsset")
 def wipe_asset(bridge: Bridge, asset_key: str) -> Wire:
     bridge.storages.events.wipe_asset(wire.asset_key(asset_key))
+    return OK
+
+
+@MUTATION.serves("WipeAssetPartitions")
+def wipe_asset_partitions(bridge: Bridge, asset_key: str, partition_keys: Sequence[str]) -> Wire:
+    bridge.storages.events.wipe_asset_partitions(wire.asset_key(asset_key), partition_keys)
     return OK

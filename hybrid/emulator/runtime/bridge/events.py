@@ -7,7 +7,10 @@ from functools import partial
 from typing import Final
 
 from dagster._core.event_api import EventLogCursor, EventLogRecord, EventRecordsResult
+from dagster._core.events import RunFailureReason
 from dagster._core.events.log import EventLogEntry
+from dagster._core.execution.retries import auto_reexecution_should_retry_run
+from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 from dagster._serdes import serialize_value
 
 from hybrid.emulator.runtime.bridge import wire
@@ -33,6 +36,27 @@ def take_events(bridge: Bridge, events: Sequence[EventLogEntry], headers: Mappin
             bridge.instance.handle_new_event(kept[0])
         elif kept:
             bridge.storages.events.store_event_batch(kept)
+    _note_retries(bridge, kept)
+
+
+def _note_retries(bridge: Bridge, events: Sequence[EventLogEntry]) -> None:
+    """Tag failed runs with whether they will be tried again, as Dagster does where it moves the run's status itself.
+
+    (dagster/_core/instance/methods/event_methods.py ``handle_new_event``.) Killed before it: the retry daemon works
+    it out for runs without the tag.
+    """
+    if not bridge.instance.run_retries_enabled:
+        return
+    for event in events:
+        if event.dagster_event is None or not event.dagster_event.is_run_failure:
+            continue
+        run = bridge.instance.get_run_by_id(event.run_id)
+        if run is not None and WILL_RETRY_TAG not in run.tags:
+            reason = run.tags.get(RUN_FAILURE_REASON_TAG)
+            again = auto_reexecution_should_retry_run(
+                bridge.instance, run, RunFailureReason(reason) if reason else None
+            )
+            bridge.storages.runs.add_run_tags(run.run_id, {WILL_RETRY_TAG: str(again).lower()})
 
 
 @MUTATION.serves("StoreEvent")

@@ -27,6 +27,8 @@ class Bridge:
 
 Operation = Callable[..., Any]
 Resolver = Callable[..., Any]
+BridgeOf = Callable[[Mapping[str, Any]], Bridge]
+"""The bridge of a request, by its context: each deployment has storages of its own."""
 
 
 class Operations:
@@ -45,16 +47,16 @@ class Operations:
 
         return register
 
-    def resolvers(self, bridge: Bridge) -> Mapping[str, Resolver]:
-        return {field: _resolver(operation, bridge) for field, operation in self._by_field.items()}
+    def resolvers(self, bridge_of: BridgeOf) -> Mapping[str, Resolver]:
+        return {field: _resolver(operation, bridge_of) for field, operation in self._by_field.items()}
 
 
-def _resolver(operation: Operation, bridge: Bridge) -> Resolver:
+def _resolver(operation: Operation, bridge_of: BridgeOf) -> Resolver:
     def resolve(_parent: Any, info: Any, **arguments: Any) -> Any:
         given = {_snake(name): value for name, value in arguments.items()}
         if getattr(operation, "wants_headers", False):
             given["headers"] = info.context["headers"]
-        return operation(bridge, **given)
+        return operation(bridge_of(info.context), **given)
 
     return resolve
 

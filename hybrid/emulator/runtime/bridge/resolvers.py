@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hybrid.emulator.runtime.bridge import assets, concurrency, events, partitions, runs, schedules, unserved
-from hybrid.emulator.runtime.bridge.operation import Bridge, Resolver
+from hybrid.emulator.runtime.bridge import assets, concurrency, events, partitions, runs, schedules
+from hybrid.emulator.runtime.bridge.operation import BridgeOf, Resolver
 
 _NAMESPACES = {
     "runs": (runs.QUERY, runs.MUTATION),
@@ -16,10 +16,8 @@ _NAMESPACES = {
 # These add their operations to the event log's when they are imported.
 _EVENT_LOG_PARTS = (assets, concurrency, partitions)
 
-unserved.refuse_in(events.MUTATION)
 
-
-def storage_resolvers(bridge: Bridge) -> Mapping[str, Mapping[str, Resolver]]:
+def storage_resolvers(bridge_of: BridgeOf) -> Mapping[str, Mapping[str, Resolver]]:
     """Resolvers by type and field, the namespaces under ``Query`` and ``Mutation`` included."""
     found: dict[str, dict[str, Resolver]] = {
         "Query": dict.fromkeys(_NAMESPACES, _namespace),
@@ -27,7 +25,7 @@ def storage_resolvers(bridge: Bridge) -> Mapping[str, Mapping[str, Resolver]]:
     }
     for operations in _NAMESPACES.values():
         for part in operations:
-            found[part.type_name] = dict(part.resolvers(bridge))
+            found[part.type_name] = dict(part.resolvers(bridge_of))
     return found
 
 

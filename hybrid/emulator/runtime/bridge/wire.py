@@ -217,9 +217,9 @@ def run_status_changes_filter(wire: Wire) -> RunStatusChangeRecordsFilter:
 # -- assets: _asset_record_from_graphql, _asset_check_execution_record_from_graphql --------------------------------
 
 
-def asset_record(record: AssetRecord) -> Wire:
+def asset_record(record: AssetRecord, observation: EventLogRecord | None, planned: EventLogRecord | None) -> Wire:
     entry = record.asset_entry
-    materialization, observation = entry.last_materialization_record, entry.last_observation_record
+    materialization = entry.last_materialization_record
     details = entry.asset_details
     return {
         "storageId": record.storage_id,
@@ -230,8 +230,8 @@ def asset_record(record: AssetRecord) -> Wire:
             "assetDetails": {"lastWipeTimestamp": details.last_wipe_timestamp} if details else None,
             "cachedStatus": cached_status(entry.cached_status),
             "lastObservationRecord": event_record(observation) if observation else None,
-            "lastPlannedMaterializationStorageId": entry.last_planned_materialization_storage_id,
-            "lastPlannedMaterializationRunId": entry.last_planned_materialization_run_id,
+            "lastPlannedMaterializationStorageId": planned.storage_id if planned else None,
+            "lastPlannedMaterializationRunId": planned.run_id if planned else None,
         },
     }
 

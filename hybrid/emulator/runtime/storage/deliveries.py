@@ -20,6 +20,13 @@ from sqlalchemy.engine import Connection
 KEPT_SECONDS: Final = 86_400.0
 """How long a key is remembered. The client gives up within minutes; a day leaves room for one that was suspended."""
 
+KEPT_AT_LEAST: Final = 100_000
+"""So many newest keys are remembered whatever the clock says: one that is put forward must not make a retry, which
+was sent minutes after its first try, look a day late. About 12 MB."""
+
+KEPT_AT_MOST: Final = 1_000_000
+"""Older ones are dropped whatever the clock says: one that is put back must not keep keys for years."""
+
 _metadata = sqlalchemy.MetaData()
 DELIVERIES: Final = sqlalchemy.Table(
     "hybrid_deliveries",
@@ -29,6 +36,9 @@ DELIVERIES: Final = sqlalchemy.Table(
     sqlalchemy.Column("unsettled", sqlalchemy.Text, nullable=True),
 )
 """``unsettled``: a JSON list of ids in ``event_logs`` whose run status has still to be moved; null when all is done."""
+
+_rowid = sqlalchemy.literal_column("hybrid_deliveries.rowid", sqlalchemy.Integer)
+"""SQLite numbers rows as they come, one above the highest that there is; the newest is never dropped."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +79,13 @@ class Deliveries:
 
     @staticmethod
     def forget_old(connection: Connection, now: float) -> None:
-        """Drop keys that no client can still be retrying."""
+        """Drop keys that no client can still be retrying. Keys count as old by the order in which they came."""
+        newest = (
+            connection.execute(sqlalchemy.select(sqlalchemy.func.max(_rowid)).select_from(DELIVERIES)).scalar() or 0
+        )
+        late = DELIVERIES.c.received < now - KEPT_SECONDS
         connection.execute(
             sqlalchemy.delete(DELIVERIES)
-            .where(DELIVERIES.c.received < now - KEPT_SECONDS)
             .where(DELIVERIES.c.unsettled.is_(None))
+            .where(((_rowid <= newest - KEPT_AT_LEAST) & late) | (_rowid <= newest - KEPT_AT_MOST))
         )

@@ -5,19 +5,16 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._time import datetime_from_timestamp
-from dagster.version import __version__ as dagster_version
 
 from hybrid.emulator.runtime.storage.events import JournaledEventLogStorage
 from hybrid.emulator.runtime.storage.runs import PooledRunStorage, PooledScheduleStorage
-
-_VERSION_FILE: Final = "dagster-version"
+from hybrid.emulator.runtime.storage.upgrade import bring_up_to_date, mark, stamp_events
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,11 @@ class Storages:
 
 
 def open_storages(folder: Path) -> Storages:
-    """Open the storages in ``folder``, made first if it is not there, and finish what a killed process left undone."""
+    """Open the storages in ``folder``, made first if it is not there, and finish what a killed process left undone.
+
+    Raises ``DataFolderError`` for what another release of Dagster wrote and this one cannot read.
+    """
+    bring_up_to_date(folder)
     if not folder.is_dir():
         _make(folder)
     storages = Storages(
@@ -45,7 +46,6 @@ def open_storages(folder: Path) -> Storages:
         events=JournaledEventLogStorage(folder / "event_log.db"),
         schedules=PooledScheduleStorage(folder / "schedules.db"),
     )
-    _upgrade_if_older(storages)
 
     def move_run_status(event: EventLogEntry) -> None:
         storages.runs.handle_run_event(
@@ -65,19 +65,6 @@ def _make(folder: Path) -> None:
     SqliteRunStorage.from_local(str(fresh)).dispose()
     SqliteScheduleStorage.from_local(str(fresh)).dispose()
     ConsolidatedSqliteEventLogStorage(str(fresh)).dispose()  # type: ignore[no-untyped-call]
-    (fresh / _VERSION_FILE).write_text(dagster_version)
+    stamp_events(fresh, "head")
+    mark(fresh)
     fresh.replace(folder)
-
-
-def _upgrade_if_older(storages: Storages) -> None:
-    """Bring files of another Dagster release to this one's schema, as ``dagster instance migrate`` does."""
-    written_by = storages.folder / _VERSION_FILE
-    if written_by.exists() and written_by.read_text() == dagster_version:
-        return
-    for storage in (storages.runs, storages.events, storages.schedules):
-        storage.upgrade()
-    storages.runs.migrate()
-    storages.schedules.migrate()
-    temporary = written_by.with_suffix(".new")
-    temporary.write_text(dagster_version)
-    temporary.replace(written_by)

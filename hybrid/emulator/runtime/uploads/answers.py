@@ -23,9 +23,10 @@ from starlette.routing import BaseRoute
 from hybrid.emulator.runtime.bridge.events import take_events
 from hybrid.emulator.runtime.bridge.operation import Bridge
 from hybrid.emulator.runtime.uploads.body import RefusedUpload, file_part, file_parts, read_value, unpack_text
-from hybrid.emulator.runtime.uploads.endpoint import route
+from hybrid.emulator.runtime.uploads.endpoint import deployment_of, route
 
-ErrorAnswer = Callable[[str, str, DagsterCloudApiErrorResponse], None]
+ErrorAnswer = Callable[[str, str, str, DagsterCloudApiErrorResponse], None]
+BridgeOfDeployment = Callable[[str], Bridge]
 
 
 class Waiting(Protocol):
@@ -35,10 +36,11 @@ class Waiting(Protocol):
 
 
 class Answers:
-    """The endpoints. ``refused(request_id, api, error)`` is told of each request that an agent could not serve."""
+    """The endpoints. ``refused(deployment, request_id, api, error)`` is told of each request that an agent could not
+    serve."""
 
-    def __init__(self, bridge: Bridge, requests: Waiting, refused: ErrorAnswer) -> None:
-        self._bridge = bridge
+    def __init__(self, bridge_of: BridgeOfDeployment, requests: Waiting, refused: ErrorAnswer) -> None:
+        self._bridge_of = bridge_of
         self._requests = requests
         self._refused = refused
 
@@ -51,13 +53,14 @@ class Answers:
     def _responses(self, request: Request, body: bytes) -> Response:
         for answer in _answers(file_parts(request.headers.get("content-type", ""), body)):
             if isinstance(answer.response, DagsterCloudApiErrorResponse):
-                self._refused(answer.request_id, answer.request_api, answer.response)
+                self._refused(deployment_of(request), answer.request_id, answer.request_api, answer.response)
             self._requests.answer(answer.request_id, serialize_value(answer.response))
         return PlainTextResponse("ok")
 
     def _events(self, request: Request, body: bytes) -> Response:
         text = unpack_text(file_part(request.headers.get("content-type", ""), body, "store_events.tmp"))
-        take_events(self._bridge, read_value(text, StoreEventBatchRequest).event_log_entries, request.headers)
+        bridge = self._bridge_of(deployment_of(request))
+        take_events(bridge, read_value(text, StoreEventBatchRequest).event_log_entries, request.headers)
         return JSONResponse({})
 
 

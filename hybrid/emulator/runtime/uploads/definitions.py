@@ -37,7 +37,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
-from hybrid.emulator.runtime.presigned import Signer
+from hybrid.emulator.presigned import Signer
 from hybrid.emulator.runtime.uploads.body import (
     RefusedUpload,
     file_part,
@@ -45,7 +45,7 @@ from hybrid.emulator.runtime.uploads.body import (
     read_value,
     unpack_text,
 )
-from hybrid.emulator.runtime.uploads.endpoint import PRESIGNED, one_of, route
+from hybrid.emulator.runtime.uploads.endpoint import PRESIGNED, deployment_of, one_of, route
 from hybrid.emulator.runtime.uploads.snapshots import FORMATS, TYPES, SnapshotStore
 
 PUT_PATH: Final = "/presigned/snapshot"
@@ -60,20 +60,18 @@ class LocationRecords(Protocol):
 
 
 class DefinitionUploads:
-    """The endpoints. ``uploaded()`` is called after a location's record changed."""
+    """The endpoints. ``uploaded(deployment)`` is called after a record of the deployment's locations changed."""
 
     def __init__(
         self,
         snapshots: SnapshotStore,
         locations: LocationRecords,
         signer: Signer,
-        deployment: str,
-        uploaded: Callable[[], object],
+        uploaded: Callable[[str], object],
     ) -> None:
         self._snapshots = snapshots
         self._locations = locations
         self._signer = signer
-        self._deployment = deployment
         self._uploaded = uploaded
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -184,18 +182,18 @@ class DefinitionUploads:
     def _loaded(self, request: Request, name: str, manifest: DagsterCloudCodeLocationManifest) -> list[JobSelector]:
         """Record the location as loaded unless jobs are missing; returns those."""
         missing = self._missing_jobs(name, manifest)
-        deployment = self._deployment_of(request)
+        deployment = deployment_of(request)
         if not missing and self._is_current(deployment, name, manifest.code_location_deploy_data):
             self._locations.record_loaded(deployment, name, serialize_value(manifest))
-            self._uploaded()
+            self._uploaded(deployment)
         return missing
 
     def _failed(self, request: Request, name: str, error: str) -> None:
         read_value(error, SerializableErrorInfo)
-        deployment = self._deployment_of(request)
+        deployment = deployment_of(request)
         if self._locations.get(deployment, name) is not None:
             self._locations.record_failed(deployment, name, error)
-            self._uploaded()
+            self._uploaded(deployment)
 
     def _missing_jobs(self, name: str, manifest: DagsterCloudCodeLocationManifest) -> list[JobSelector]:
         missing = []
@@ -212,9 +210,6 @@ class DefinitionUploads:
         """Whether the location is still deployed as it was uploaded: not deleted, not deployed anew meanwhile."""
         record = self._locations.get(deployment, name)
         return record is not None and deserialize_value(record.metadata, CodeLocationDeployData) == uploaded
-
-    def _deployment_of(self, request: Request) -> str:
-        return request.headers.get("Dagster-Cloud-Deployment") or self._deployment
 
 
 def origin(request: Request) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hybrid.emulator.runtime.uploads.body import RefusedUpload, read_body
+from hybrid.emulator.runtime.uploads.body import RefusedUpload, taken
 
 Handler = Callable[[Request, bytes], Response]
 
@@ -25,12 +24,16 @@ def route(path: str, method: str, name: str, handler: Handler) -> Route:
 def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            body = await read_body(request)
-            return await run_in_threadpool(handler, request, body)
+            return await taken(request, handler)
         except RefusedUpload as refused:
             return JSONResponse({"error": str(refused)}, status_code=refused.status)
 
     return endpoint
+
+
+def deployment_of(request: Request) -> str:
+    """The name of the deployment that the request was admitted to."""
+    return str(request.scope["deployment"].name)
 
 
 def one_of(value: str | None, allowed: Sequence[str], what: str) -> str:

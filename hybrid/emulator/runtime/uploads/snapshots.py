@@ -15,8 +15,8 @@ from typing import Final
 
 from dagster_cloud.api.dagster_cloud_api import FileFormat, SnapshotType, StoredSnapshot
 
-from hybrid.emulator.runtime.atomic import write_atomically
-from hybrid.emulator.runtime.uploads.body import RefusedUpload, decode, unpack_text
+from hybrid.emulator.atomic import write_atomically
+from hybrid.emulator.runtime.uploads.body import RefusedUpload, measure_text
 
 TYPES: Final = (SnapshotType.ERROR, SnapshotType.JOB, SnapshotType.REPOSITORY)
 FORMATS: Final = (FileFormat.GZIPPED_JSON, FileFormat.JSON)
@@ -32,18 +32,22 @@ class SnapshotStore:
 
     def find(self, kind: str, sha1: str) -> StoredSnapshot | None:
         path = self._path(kind, sha1)
-        return self._stored(kind, sha1, len(self._text(path))) if path.exists() else None
+        return self._stored(kind, sha1, measure_text(path.read_bytes()).size) if path.exists() else None
 
     def put(self, kind: str, sha1: str, form: str, body: bytes) -> StoredSnapshot:
         """Store an uploaded body. Raises ``RefusedUpload`` unless its text has that sha1."""
-        text = unpack_text(body) if form == FileFormat.GZIPPED_JSON else decode(body)
-        return self.add(kind, text, expected_sha1=sha1)
+        path = self._path(kind, sha1)
+        packed = body if form == FileFormat.GZIPPED_JSON else zlib.compress(body)
+        found = measure_text(packed)
+        if found.sha1 != sha1:
+            raise RefusedUpload(400, f"The text has sha1 {found.sha1}, not {sha1} as it was announced.")
+        if not path.exists():
+            write_atomically(path, packed)
+        return self._stored(kind, sha1, found.size)
 
-    def add(self, kind: str, text: str, expected_sha1: str | None = None) -> StoredSnapshot:
+    def add(self, kind: str, text: str) -> StoredSnapshot:
         raw = text.encode()
         sha1 = hashlib.sha1(raw, usedforsecurity=False).hexdigest()
-        if expected_sha1 is not None and sha1 != expected_sha1:
-            raise RefusedUpload(400, f"The text has sha1 {sha1}, not {expected_sha1} as it was announced.")
         path = self._path(kind, sha1)
         if not path.exists():
             write_atomically(path, zlib.compress(raw))

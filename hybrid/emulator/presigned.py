@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-from hybrid.emulator.runtime.atomic import write_atomically
+from hybrid.emulator.atomic import write_atomically
 
 LIFETIME_SECONDS: Final = 3_600
 """An hour: an agent retries an upload for minutes, and a slow one may queue for long on a busy machine."""
