@@ -40,7 +40,7 @@ class LocalAgentArgs:
 
 
 class LocalAgent(pulumi.ComponentResource):
-    """The real ``dagster-cloud agent run``, with a launcher that misses dead run workers, restarted when it crashes.
+    """The real ``dagster-cloud agent run``, with a launcher that notices dead run workers, restarted when it crashes.
 
     - a ``Process`` whose folder is the agent's home, with the rendered ``dagster.yaml``
     """

@@ -15,6 +15,7 @@ from typing import Final
 
 from hybrid.emulator.errors import RuntimeNotLoadedError
 from hybrid.emulator.seam import LocationDocuments, Runtime
+from hybrid.errors import HybridError
 
 PATIENCE_SECONDS: Final = 45.0  # below the clients' own limit of 60 s
 _log = logging.getLogger(__name__)
@@ -88,9 +89,7 @@ class RuntimeLoader:
                 self._documents.set_result(self._load_documents())
             runtime = self._load()
         except BaseException as error:  # whatever it is, the process must not go on half alive
-            _log.critical("Dagster could not be loaded; the embedded Dagster+ ends.", exc_info=True)
-            why = f"{type(error).__name__}: {error}"
-            failure = RuntimeNotLoadedError("Dagster could not be loaded.", why=why)
+            failure = _failed(error)
             self._future.set_exception(failure)
             if not self._documents.done():
                 self._documents.set_exception(failure)
@@ -99,6 +98,15 @@ class RuntimeLoader:
             self._future.set_result(runtime)
             if not self._documents.done():
                 self._documents.set_result(runtime)
+
+
+def _failed(error: BaseException) -> RuntimeNotLoadedError:
+    """What requests that wait are told; the log has it too, with a traceback only of what nobody foresaw."""
+    if isinstance(error, HybridError):
+        _log.critical("The embedded Dagster+ ends. %s", error.sentence())
+        return RuntimeNotLoadedError(error.what, why=error.why, next_step=error.next_step)
+    _log.critical("Dagster could not be loaded; the embedded Dagster+ ends.", exc_info=True)
+    return RuntimeNotLoadedError("Dagster could not be loaded.", why=f"{type(error).__name__}: {error}")
 
 
 def _not_loaded() -> RuntimeNotLoadedError:

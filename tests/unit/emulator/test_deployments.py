@@ -14,7 +14,7 @@ from hybrid.emulator.organization import (
     DuplicateDeploymentError,
     Organization,
 )
-from hybrid.emulator.organization.deployments import COMMITS_KEPT
+from hybrid.emulator.organization.deployments import COMMITS_KEPT, built_in_environment
 from hybrid.emulator.organization.schema import VERSIONS
 
 GIT = {"repoName": "data", "branchName": "feature/x"}
@@ -117,6 +117,27 @@ def test_a_deleted_deployment_leaves_nothing_behind_and_others_alone(organizatio
     after = organization.tokens.get(token.id, "agent")
     assert after is not None
     assert [grant.scope for grant in after.grants] == ["ORGANIZATION"], "the grant for it went with it"
+
+
+def test_code_finds_its_deployment_in_its_environment_and_a_branchs_commit_too(organization: Organization) -> None:
+    assert built_in_environment(organization.deployment) == {
+        "DAGSTER_CLOUD_DEPLOYMENT_NAME": "prod",
+        "DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT": "0",
+    }, "the commit's variables are for branch deployments"
+    said = {**commit(2), "timestamp": 1724871941.0, "commitMessage": "Fix it", "authorName": None}
+    git = {**GIT, "pullRequestNumber": "7", "pullRequestStatus": "OPEN"}
+    branch = organization.deployments.put_branch(organization.deployment, git, said)
+    assert built_in_environment(branch) == {
+        "DAGSTER_CLOUD_DEPLOYMENT_NAME": branch.name,
+        "DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT": "1",
+        "DAGSTER_CLOUD_GIT_SHA": said["commitHash"],
+        "DAGSTER_CLOUD_GIT_TIMESTAMP": "1724871941",
+        "DAGSTER_CLOUD_GIT_MESSAGE": "Fix it",
+        "DAGSTER_CLOUD_GIT_BRANCH": "feature/x",
+        "DAGSTER_CLOUD_GIT_REPO": "data",
+        "DAGSTER_CLOUD_PULL_REQUEST_ID": "7",
+        "DAGSTER_CLOUD_PULL_REQUEST_STATUS": "OPEN",
+    }, "what is not known is not set"
 
 
 def test_the_first_deployment_stays(organization: Organization) -> None:

@@ -47,7 +47,6 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.run_coordinator import DefaultRunCoordinator
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
@@ -60,7 +59,7 @@ from dagster_shared.error import SerializableErrorInfo
 from dagster_shared.record import as_dict, is_record
 
 from hybrid.emulator.runtime.bridge import Bridge
-from hybrid.emulator.runtime.settings import instance_settings
+from hybrid.emulator.runtime.run_queue import RunQueue
 
 A, B, NEVER = AssetKey(["group", "a"]), AssetKey("b"), AssetKey("never")
 PARTITIONS = StaticPartitionsDefinition(["p", "q", "r"])
@@ -116,8 +115,11 @@ class _TakesFailures(ConsolidatedSqliteEventLogStorage):
     can_store_asset_failure_events = True
 
 
-def own_side(folder: Path) -> Side:
-    """Dagster's own storages in ``folder``, as a Dagster instance without Dagster+ would have them."""
+def own_side(folder: Path, settings: Mapping[str, Any]) -> Side:
+    """Dagster's own storages in ``folder``, as a Dagster instance without Dagster+ has them.
+
+    ``settings`` are the emulator's: pools and retries follow them.
+    """
     runs = SqliteRunStorage.from_local(str(folder))
     events = _TakesFailures(str(folder))
     schedules = SqliteScheduleStorage.from_local(str(folder))
@@ -127,10 +129,10 @@ def own_side(folder: Path) -> Side:
         run_storage=runs,
         event_storage=events,
         schedule_storage=schedules,
-        run_coordinator=DefaultRunCoordinator(),
+        run_coordinator=RunQueue(),
         compute_log_manager=NoOpComputeLogManager(),
         run_launcher=DefaultRunLauncher(),
-        settings=dict(instance_settings({})),  # as the emulator's: pools and retries follow them
+        settings=dict(settings),
         ref=InstanceRef.from_dir(str(folder)),
     )
 

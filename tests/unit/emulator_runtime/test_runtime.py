@@ -224,15 +224,13 @@ def test_a_document_becomes_what_agents_get(runtime: LoadedRuntime) -> None:
         "container_context": {"ecs": {"env_vars": ["A=1"]}},
         "pex_metadata": {"pex_tag": "deps.pex:source.pex"},
     }
-    data = deserialize_value(runtime.deploy_metadata(document, {}), CodeLocationDeployData)
+    environment = {"DAGSTER_CLOUD_DEPLOYMENT_NAME": "prod"}
+    data = deserialize_value(runtime.deploy_metadata(document, environment), CodeLocationDeployData)
     assert (data.image, data.module_name, data.agent_queue) == ("hello@sha256:0", "hello", "special")
     assert data.container_context == {"ecs": {"env_vars": ["A=1"]}}
     assert data.git_metadata is not None
     assert data.git_metadata.commit_hash == "abc"
-    assert data.cloud_context_env == {
-        "DAGSTER_CLOUD_DEPLOYMENT_NAME": "prod",
-        "DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT": "0",
-    }, "the commit's variables are for branch deployments"
+    assert data.cloud_context_env == environment
 
 
 def test_a_heartbeat_is_read_with_its_code_servers_and_their_errors(runtime: LoadedRuntime) -> None:

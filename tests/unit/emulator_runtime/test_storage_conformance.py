@@ -74,7 +74,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, made_storages: Path) -> Pat
     fill(client_side(bridge, BridgeClient(bridge)))
     storages.dispose()
     (folder / "own").mkdir()
-    fill(own_side(folder / "own"))
+    fill(own_side(folder / "own", bridge.instance._settings))
     return folder
 
 
@@ -84,7 +84,7 @@ def opened(folder: Path, filled: Path) -> Iterator[tuple[Side, Side]]:
         shutil.copytree(filled / name, folder / name)
     storages = open_storages(folder / "ours")
     bridge = make_bridge(storages, folder / "logs")
-    yield client_side(bridge, BridgeClient(bridge)), own_side(folder / "own")
+    yield client_side(bridge, BridgeClient(bridge)), own_side(folder / "own", bridge.instance._settings)
     storages.dispose()
 
 
