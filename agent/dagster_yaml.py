@@ -34,7 +34,7 @@ def render(
     token. The token itself is never in the file: the agent reads it from the variable ``agent_token_env``.
     ``compute_logs_folder`` is where the output of steps lies until it is sent (default: the system's temporary
     folder), ``storage_folder`` where Dagster's file IO manager keeps asset values (default: below ``DAGSTER_HOME``).
-    With ``run_workers_folder`` the agent notes its run workers down there and misses those that die
+    With ``run_workers_folder`` the agent notes its run workers down there and notices those that die
     (``agent.process_launcher``, which its environment has to have); default: Dagster's own launcher, which does not.
     """
     document: dict[str, Any] = {
