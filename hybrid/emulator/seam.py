@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from hybrid.emulator.reporting import Entity, Metric, Place, Sample, Scope
+
 
 class ErrorView(Protocol):
     """An error as Dagster serializes it (``SerializableErrorInfo``), unpacked."""
@@ -67,6 +69,23 @@ class HeartbeatView(Protocol):
     def run_workers(self) -> Sequence[RunWorkerView]: ...
 
 
+class InsightsView(Protocol):
+    """What Insights are made of: a deployment's runs, events and definitions.
+
+    Times in seconds since the epoch; ``after`` belongs to the time, ``before`` does not. What cannot be answered raises
+    ``hybrid.emulator.reporting.ReportingError``.
+    """
+
+    def samples(self, metric: Metric, scope: Scope, after: float, before: float) -> list[Sample]:
+        """All samples of a metric, whichever asset or job they are of."""
+
+    def numeric_metadata(self, after: float, before: float, assets: Sequence[Entity] | None) -> list[str]:
+        """The keys under which ``assets``, or any, gave numbers with their events; at most 500, by name."""
+
+    def assets(self, selection: str | None) -> dict[Entity, Place]:
+        """The assets that are defined now, or those of a selection in Dagster's own syntax."""
+
+
 class LocationDocuments(Protocol):
     """What is known of locations' documents before the rest of Dagster is loaded."""
 
@@ -103,6 +122,9 @@ class Runtime(LocationDocuments, Protocol):
         self, deployment: str, query: str, variables: Mapping[str, Any] | None, operation_name: str | None
     ) -> Mapping[str, Any]:
         """Run a document of Dagster's own schema; the answer as it goes over the wire."""
+
+    def insights(self, deployment: str) -> InsightsView:
+        """Raises ``LookupError`` when there is no such deployment."""
 
     def read_heartbeat(self, serialized: str) -> HeartbeatView: ...
 

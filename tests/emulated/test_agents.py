@@ -101,6 +101,7 @@ def test_a_location_is_served_by_the_agents_of_its_queue_only(plus: ServedOrgani
         assert found["tags"]["dagster/agent_id"] == by, "the run has to be launched by the agent of its queue"
 
 
+@pytest.mark.slow
 def test_a_run_of_an_isolated_agent_ends_itself_when_it_is_terminated(plus: ServedOrganization) -> None:
     deployment = plus.full_deployment("isolated")
     plus.location("alpha", CODE, deployment=deployment)
@@ -137,6 +138,7 @@ def test_a_branch_deployment_is_loaded_on_demand_and_keeps_its_runs_to_itself(pl
     assert plus.until_status(again, "SUCCESS", deployment=branch)["status"] == "SUCCESS", "a request brings it back"
 
 
+@pytest.mark.slow
 def test_an_idle_code_server_of_a_full_deployment_ends_when_the_agent_is_told_so(plus: ServedOrganization) -> None:
     deployment = plus.full_deployment("idle")
     plus.location("alpha", CODE, deployment=deployment)
@@ -155,6 +157,7 @@ def test_an_idle_code_server_of_a_full_deployment_ends_when_the_agent_is_told_so
     until(agent.code_servers, seconds=60, what="a ping brings the code server back")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_ended_before_an_agent_came_is_not_launched(plus: ServedOrganization) -> None:
     deployment = plus.full_deployment("late")
     plus.location("alpha", CODE, deployment=deployment)
@@ -171,6 +174,7 @@ def test_a_run_that_was_ended_before_an_agent_came_is_not_launched(plus: ServedO
     assert "RUN_START" not in found["events"], "no worker may have begun it"
 
 
+@pytest.mark.slow
 def test_what_was_stored_in_an_organization_with_one_deployment_is_found_after_a_kill(plus: ServedOrganization) -> None:
     deployment = plus.full_deployment("kept")
     plus.location("alpha", CODE, deployment=deployment)

@@ -12,6 +12,7 @@ from hybrid.emulator.organization.administrator import ensure_api_token
 from hybrid.emulator.organization.agents import AgentRecord, AgentReport, Agents
 from hybrid.emulator.organization.alert_policies import AlertPolicies
 from hybrid.emulator.organization.artifacts import Artifacts
+from hybrid.emulator.organization.atlan import Atlan
 from hybrid.emulator.organization.database import Database
 from hybrid.emulator.organization.definitions_state import DefinitionsState
 from hybrid.emulator.organization.deployments import (
@@ -40,6 +41,7 @@ __all__ = [
     "Agents",
     "AlertPolicies",
     "Artifacts",
+    "Atlan",
     "DefinitionsState",
     "Deployment",
     "DeploymentError",
@@ -91,6 +93,7 @@ class Organization:
             self.agents = Agents(self._database)
             self.requests = Requests(self._database)
             self.artifacts = Artifacts(self._database)
+            self.atlan = Atlan(self._database)
             self.definitions_state = DefinitionsState(self._database)
             self.serverless = serverless or ServerlessOptions()
             self.signer = Signer(data / KEY_FILE)

@@ -141,6 +141,11 @@ CREATE TABLE definitions_state (
     info TEXT NOT NULL,
     PRIMARY KEY (deployment, key)
 ) WITHOUT ROWID;
+CREATE TABLE atlan_settings (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    token TEXT NOT NULL,
+    domain TEXT NOT NULL
+);
 """
 
 VERSIONS: Final = (_FIRST, _SECOND)

@@ -55,6 +55,8 @@ class Daemons:
 
     def start(self) -> None:
         logging.getLogger("dagster.daemon").setLevel(logging.WARNING)
+        # It warns, once a deployment, that it has seen no run yet.
+        logging.getLogger("dagster.daemon.EventLogConsumerDaemon").setLevel(logging.ERROR)
         self.follow()
 
     def follow(self) -> None:

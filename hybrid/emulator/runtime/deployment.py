@@ -15,6 +15,7 @@ from hybrid.emulator.runtime.bridge import Bridge
 from hybrid.emulator.runtime.compute_logs import UploadedComputeLogs
 from hybrid.emulator.runtime.daemons import Daemons
 from hybrid.emulator.runtime.heartbeat import worker_state
+from hybrid.emulator.runtime.insights import DeploymentInsights
 from hybrid.emulator.runtime.instance import apply_settings, make_instance
 from hybrid.emulator.runtime.launcher import AgentRunLauncher
 from hybrid.emulator.runtime.storage import open_storages
@@ -71,6 +72,7 @@ class DeploymentRuntime:
             self.instance, organization.locations, snapshots, self.requests, self.name, self.location_changed
         )
         self.bridge = Bridge(self.instance, self.storages, self.workspace.create_request_context)
+        self.insights = DeploymentInsights(self.storages, self.workspace.create_request_context)
         self._daemons = Daemons(self.workspace)
         self._daemons.start()
 

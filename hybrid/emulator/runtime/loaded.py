@@ -17,6 +17,7 @@ from hybrid.emulator.runtime import heartbeat, location_document, storage_sdl
 from hybrid.emulator.runtime.bridge import Bridge, storage_resolvers
 from hybrid.emulator.runtime.compute_logs import LogUploads, UploadedComputeLogs
 from hybrid.emulator.runtime.deployment import LOGS_FOLDER, STORAGE_FOLDER, DeploymentRuntime, OrganizationParts
+from hybrid.emulator.runtime.insights import DeploymentInsights
 from hybrid.emulator.runtime.launcher import run_of_launch
 from hybrid.emulator.runtime.uploads.answers import Answers
 from hybrid.emulator.runtime.uploads.definitions import DefinitionUploads
@@ -94,6 +95,9 @@ class LoadedRuntime:
 
     def deploy_metadata(self, document: Mapping[str, Any], environment: Mapping[str, str]) -> str:
         return location_document.deploy_metadata(document, environment)
+
+    def insights(self, deployment: str) -> DeploymentInsights:
+        return self.of(deployment).insights
 
     def read_heartbeat(self, serialized: str) -> heartbeat.HeartbeatView:
         return heartbeat.read_heartbeat(serialized)

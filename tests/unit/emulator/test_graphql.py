@@ -20,7 +20,7 @@ from hybrid.emulator.api.parsing import parsed
 from hybrid.emulator.api.service import Service
 from hybrid.emulator.api.splitting import part
 from hybrid.emulator.loading import RuntimeLoader
-from hybrid.emulator.organization import Organization
+from hybrid.emulator.organization import AgentReport, Organization
 
 pytestmark = pytest.mark.unit
 
@@ -219,6 +219,24 @@ def test_a_heartbeat_makes_an_agent_running_with_its_errors(client: Client) -> N
     assert (agent["id"], agent["agentLabel"], agent["status"]) == ("id-1", "me", "RUNNING")
     assert {"key": "type", "value": "ProcessUserCodeLauncher"} in agent["metadata"]
     assert agent["errors"] == [{"timestamp": 5.0, "error": {"message": "lost"}}]
+
+
+@pytest.mark.parametrize(
+    ("types", "category"),
+    [
+        ([], "NONE"),
+        (["ProcessUserCodeLauncher"], "LOCAL"),
+        (["EcsUserCodeLauncher", "DockerUserCodeLauncher"], "CONTAINER"),
+        (["EcsUserCodeLauncher", "ProcessUserCodeLauncher"], "MIXED"),
+        (["EcsUserCodeLauncher", "ServerlessUserCodeLauncher"], "UNKNOWN"),
+    ],
+)
+def test_the_kind_of_the_running_agents_is_told(
+    client: Client, organization: Organization, types: list[str], category: str
+) -> None:
+    for number, kind in enumerate(types):
+        organization.agents.heard("prod", AgentReport(str(number), None, kind, {}, [], [], []))
+    assert client.data("{ activeAgentCategory }") == {"activeAgentCategory": category}
 
 
 def test_an_agent_without_a_grant_gets_neither_deployment_nor_requests_nor_a_heartbeat(client: Client) -> None:

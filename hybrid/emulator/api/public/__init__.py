@@ -5,9 +5,11 @@ from __future__ import annotations
 from hybrid.emulator.api.public import (
     agents,
     alert_policies,
+    atlan,
     branches,
     definitions_state,
     deployments,
+    insights,
     issues,
     locations,
     secrets,
@@ -40,5 +42,7 @@ def public_api(of: Organization, runtime: RuntimeLoader) -> Api:
             settings.resolvers(of),
             serverless.resolvers(of),
             definitions_state.resolvers(of),
+            atlan.resolvers(of),
+            insights.resolvers(of, runtime),
         ],
     )

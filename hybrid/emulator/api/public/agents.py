@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from hybrid.emulator.api.context import context_of
 from hybrid.emulator.api.public.errors import python_error
 from hybrid.emulator.api.schema import Resolvers
 from hybrid.emulator.organization import AgentRecord, Organization
+
+_LOCAL: Final = frozenset({"ProcessUserCodeLauncher"})
+_CONTAINERS: Final = frozenset(
+    {"AcaUserCodeLauncher", "DockerUserCodeLauncher", "EcsUserCodeLauncher", "K8sUserCodeLauncher"}
+)
 
 
 def resolvers(organization: Organization) -> Resolvers:
@@ -20,7 +25,25 @@ def resolvers(organization: Organization) -> Resolvers:
         shown = organization.agents_shown(context_of(info)["deployment"])
         return [_described(record, status) for record, status in shown]
 
-    return {"Query": {"agents": agents}}
+    def category(_parent: Any, info: Any) -> str:
+        running = [
+            record
+            for record, status in organization.agents_shown(context_of(info)["deployment"])
+            if status == "RUNNING"
+        ]
+        return _category({record.report.type for record in running})
+
+    return {"Query": {"agents": agents, "activeAgentCategory": category}}
+
+
+def _category(types: set[str | None]) -> str:
+    """What kind of agents run (``invented`` which launcher is which)."""
+    if not types:
+        return "NONE"
+    found = {"LOCAL" if kind in _LOCAL else "CONTAINER" if kind in _CONTAINERS else "UNKNOWN" for kind in types}
+    if "UNKNOWN" in found:
+        return "UNKNOWN"
+    return found.pop() if len(found) == 1 else "MIXED"
 
 
 def _described(record: AgentRecord, status: str) -> dict[str, Any]:

@@ -227,7 +227,7 @@ def add_daemon_heartbeat(bridge: Bridge, serialized_daemon_heartbeat: str) -> Wi
 
 @MUTATION.serves("addRunTelemetry")
 def add_run_telemetry(bridge: Bridge, serialized_telemetry: str, serialized_tags: str) -> Wire:
-    """Taken and dropped (``invented``): it feeds Dagster+ Insights, which has no counterpart here."""
+    """Taken and dropped (``invented``): Insights here are made of runs and events, and need nothing of it."""
     return OK
 
 
