@@ -39,7 +39,7 @@ test: tools ## Run the tests
 	.venv/bin/pytest $(WORKERS) $(ARGS)
 
 test-slow: tools ## Run the tests that take minutes
-	.venv/bin/pytest -m "slow and not live" $(ARGS)
+	.venv/bin/pytest $(WORKERS) -m "slow and not live" $(ARGS)
 
 check: setup ## Check style, types and the import rule
 	.venv/bin/ruff check .
