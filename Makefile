@@ -3,8 +3,9 @@
 
 STACK ?= local
 ARGS ?=
-# Two at a time, a module to a worker: most of the time is spent waiting for agents to start.
-WORKERS ?= -n 2 --dist loadscope
+# Two at a time, a module to a worker: most of the time is spent waiting for agents to start. In the order of the
+# folders, so that the quick unit tests come last and the two end together.
+WORKERS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools up down status preview test test-slow check docs bench lock clean

@@ -83,6 +83,7 @@ def test_two_agents_share_a_deployments_runs_and_none_runs_twice(plus: ServedOrg
     assert plus.run(runs[0], deployment="prod")["status"] is None, "another deployment must not see the runs"
 
 
+@pytest.mark.slow
 def test_a_location_is_served_by_the_agents_of_its_queue_only(plus: ServedOrganization) -> None:
     deployment = plus.full_deployment("queues")
     plus.location("common", CODE, deployment=deployment)

@@ -93,6 +93,7 @@ def test_a_killed_emulator_comes_back_and_a_run_goes_on_without_losing_an_event(
     assert {kind: counts[kind] for kind in once} == dict.fromkeys(once, 1), "what was acknowledged is there, once"
 
 
+@pytest.mark.slow
 def test_what_was_changed_behind_the_back_is_shown_and_put_right(checkout: Checkout) -> None:
     checkout.up()
     with checkout.client() as client:

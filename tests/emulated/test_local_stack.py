@@ -122,6 +122,7 @@ def test_down_works_when_everything_is_already_dead(checkout: Checkout) -> None:
     assert answer.code == 0, f"after a reboot `make down` must work:\n{answer.err}"
 
 
+@pytest.mark.slow
 def test_up_after_a_reboot_brings_all_back(checkout: Checkout) -> None:
     checkout.up()
     for process in checkout.processes():

@@ -88,6 +88,7 @@ def test_token_and_location_through_their_whole_life(project, emulator, plus):
         assert all(found.revoked for found in client.agent_tokens() if found.description == "hybrid: test")
 
 
+@pytest.mark.slow
 def test_an_emulator_that_died_keeps_its_things_and_a_wiped_one_gets_them_again(project, emulator, plus):
     project.declare(emulator + TOKEN_AND_LOCATION)
     project.up()

@@ -288,6 +288,7 @@ Process("web", ProcessArgs(
     assert "2 unchanged" in project.up(), "its own port is not taken by somebody else"
 
 
+@pytest.mark.slow
 def test_what_does_not_answer_in_time_fails_but_stays_in_state(project):
     project.declare("""
 Process("mute", ProcessArgs(

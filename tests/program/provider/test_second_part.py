@@ -239,6 +239,7 @@ def test_a_switch_is_shown_refused_and_made_only_when_it_is_allowed(project, emu
         assert client.current_deployment().agent_type == "HYBRID"
 
 
+@pytest.mark.slow
 def test_what_is_there_is_imported_by_its_id_and_the_code_for_it_runs(project, emulator, plus, port, value):
     project.declare(emulator)
     project.up()
