@@ -3,9 +3,9 @@
 
 STACK ?= local
 ARGS ?=
-# Two at a time, a module to a worker: most of the time is spent waiting for agents to start. In the order of the
-# folders, so that the quick unit tests come last and the two end together.
-WORKERS ?= -n 2 --dist loadscope --no-loadscope-reorder
+# Three at a time, a module to a worker: most of the time is spent waiting for agents. In the order of the folders, so
+# that the quick unit tests come last and all end together.
+WORKERS ?= -n 3 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools up down status preview test test-slow check docs bench lock clean

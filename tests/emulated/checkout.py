@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Any
 import psutil
 
 from hybrid.plus import Endpoint, PlusClient, api_token
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HYBRID = REPOSITORY / ".venv" / "bin" / "hybrid"
@@ -54,12 +54,6 @@ defs = dg.Definitions(
     jobs=[dg.define_asset_job("answers", executor_def=dg.in_process_executor), failing, waiting],
 )
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:

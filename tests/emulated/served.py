@@ -17,7 +17,8 @@ import yaml
 
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
 from agent.spec import LocalAgentSpec
-from tests.emulated.checkout import free_port, until
+from tests.emulated.checkout import until
+from tests.ports import free_port
 
 AGENT = Path(sys.executable).with_name("dagster-cloud")
 LOADED_SECONDS = 60.0

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from hybrid.plus import Endpoint, PlusClient, api_token
-from tests.emulated.checkout import Answer, Checkout, free_port, until
+from tests.emulated.checkout import Answer, Checkout, until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.emulated
 

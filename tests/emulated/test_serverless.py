@@ -15,7 +15,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.emulated.checkout import HYBRID, free_port, until
+from tests.emulated.checkout import HYBRID, until
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(600)]
 

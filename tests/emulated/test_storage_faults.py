@@ -33,7 +33,8 @@ from dagster_cloud_cli.core.errors import DagsterCloudHTTPError
 from dagster_cloud_cli.core.graphql_client import DagsterCloudAgentHttpClient, DagsterCloudGraphQLClient
 
 from hybrid.plus import AgentGrants, Endpoint, PlusClient, api_token
-from tests.emulated.checkout import free_port, until
+from tests.emulated.checkout import until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.emulated
 

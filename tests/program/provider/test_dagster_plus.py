@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from hybrid.plus import AgentGrants, Endpoint, PlusClient, api_token
 from hybrid.provider import family
+from tests.ports import free_port
 
 pytestmark = pytest.mark.program
 
@@ -28,9 +28,7 @@ CodeLocation("hello", CodeLocationArgs(connection=DAGSTER_PLUS, name="hello",
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 
 from hybrid.provider import family
 from hybrid.provider.runtime import socket_path
+from tests.ports import free_port
 
 pytestmark = pytest.mark.program
 
@@ -272,9 +273,7 @@ Process("web", ProcessArgs(name="web", directory=str(RUN / "web"), command=["sle
 
 
 def test_up_waits_until_the_program_answers(project):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     project.declare(f"""
 Process("web", ProcessArgs(
     name="web", directory=str(RUN / "web"), port={port}, readiness_url="http://127.0.0.1:{port}/",

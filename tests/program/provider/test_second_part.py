@@ -11,7 +11,6 @@ import http.server
 import json
 import secrets
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import pytest
 
 from hybrid.plus import AgentGrants, Endpoint, PlusClient, PlusRejected, Scopes, api_token
 from hybrid.redaction import Token
+from tests.ports import free_port
 
 pytestmark = pytest.mark.program
 
@@ -109,9 +109,7 @@ away = dagsterhybrid.AlertPolicy("away",
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture
