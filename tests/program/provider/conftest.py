@@ -16,10 +16,12 @@ from typing import Any
 import psutil
 import pytest
 
+from hybrid.plus import Endpoint, PlusClient, api_token
 from hybrid.provider import family
 from hybrid.provider.runtime import socket_path
 from hybrid.toolchain import Pulumi
 from hybrid.workspace import Workspace
+from tests.ports import free_port
 
 STACK = "dev"
 
@@ -159,3 +161,34 @@ def project(tmp_path: Path, pulumi: Pulumi) -> Iterator[Project]:
         yield made
     finally:
         made.clean_up()
+
+
+@pytest.fixture
+def port():
+    return free_port()
+
+
+@pytest.fixture
+def emulator(port):
+    """The program's part that stands the embedded Dagster+ up."""
+    return f"""
+EMULATOR = Process("emulator", ProcessArgs(
+    name="emulator", directory=str(RUN / "emulator"), port={port}, readiness_url="http://127.0.0.1:{port}/health",
+    command=[PYTHON, "-P", "-m", "hybrid.emulator", "--data", str(RUN / "data"), "--port", "{port}"],
+    remove_on_delete=[str(RUN / "data")],
+))
+AFTER = pulumi.ResourceOptions(depends_on=[EMULATOR])
+DAGSTER_PLUS = Connection(url="http://127.0.0.1:{port}", organization="local", deployment="prod",
+                          token_file=str(RUN / "data" / "api-token"))
+"""
+
+
+@pytest.fixture
+def plus(project, port):
+    """Opens a client of the embedded Dagster+, once it stands."""
+
+    def client() -> PlusClient:
+        token = api_token({}, project.run_folder / "data" / "api-token")
+        return PlusClient(Endpoint(f"http://127.0.0.1:{port}", "local", "prod"), token)
+
+    return client

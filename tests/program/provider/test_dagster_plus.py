@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hybrid.plus import AgentGrants, Endpoint, PlusClient, api_token
+from hybrid.plus import AgentGrants
 from hybrid.provider import family
-from tests.ports import free_port
 
 pytestmark = pytest.mark.program
 
@@ -24,37 +23,6 @@ AgentToken("token", AgentTokenArgs(connection=DAGSTER_PLUS, description="hybrid:
 CodeLocation("hello", CodeLocationArgs(connection=DAGSTER_PLUS, name="hello",
              document={"code_source": {"package_name": "hello"}}), AFTER)
 """
-
-
-@pytest.fixture
-def port():
-    return free_port()
-
-
-@pytest.fixture
-def emulator(port):
-    """The program's part that stands the embedded Dagster+ up."""
-    return f"""
-EMULATOR = Process("emulator", ProcessArgs(
-    name="emulator", directory=str(RUN / "emulator"), port={port}, readiness_url="http://127.0.0.1:{port}/health",
-    command=[PYTHON, "-P", "-m", "hybrid.emulator", "--data", str(RUN / "data"), "--port", "{port}"],
-    remove_on_delete=[str(RUN / "data")],
-))
-AFTER = pulumi.ResourceOptions(depends_on=[EMULATOR])
-DAGSTER_PLUS = Connection(url="http://127.0.0.1:{port}", organization="local", deployment="prod",
-                          token_file=str(RUN / "data" / "api-token"))
-"""
-
-
-@pytest.fixture
-def plus(project, port):
-    """Opens a client of the embedded Dagster+, once it stands."""
-
-    def client() -> PlusClient:
-        token = api_token({}, project.run_folder / "data" / "api-token")
-        return PlusClient(Endpoint(f"http://127.0.0.1:{port}", "local", "prod"), token)
-
-    return client
 
 
 def test_token_and_location_through_their_whole_life(project, emulator, plus):

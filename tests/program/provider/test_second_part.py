@@ -17,9 +17,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from hybrid.plus import AgentGrants, Endpoint, PlusClient, PlusRejected, Scopes, api_token
+from hybrid.plus import AgentGrants, PlusRejected, Scopes
 from hybrid.redaction import Token
-from tests.ports import free_port
 
 pytestmark = pytest.mark.program
 
@@ -108,11 +107,6 @@ away = dagsterhybrid.AlertPolicy("away",
 
 
 @pytest.fixture
-def port():
-    return free_port()
-
-
-@pytest.fixture
 def value(project):
     """A secret that reaches the program as secrets do: by an environment variable, and is in no file of the test."""
     made = secrets.token_hex(16)
@@ -121,32 +115,13 @@ def value(project):
 
 
 @pytest.fixture
-def emulator(port, value):
-    """The program's part that stands the embedded Dagster+ up."""
+def emulator(emulator, value):
+    """That stands the embedded Dagster+ up, and the secret."""
     return f"""
 import os
-EMULATOR = Process("emulator", ProcessArgs(
-    name="emulator", directory=str(RUN / "emulator"), port={port}, readiness_url="http://127.0.0.1:{port}/health",
-    command=[PYTHON, "-P", "-m", "hybrid.emulator", "--data", str(RUN / "data"), "--port", "{port}"],
-    remove_on_delete=[str(RUN / "data")],
-))
-AFTER = pulumi.ResourceOptions(depends_on=[EMULATOR])
-DAGSTER_PLUS = Connection(url="http://127.0.0.1:{port}", organization="local", deployment="prod",
-                          token_file=str(RUN / "data" / "api-token"))
-VALUE = os.environ["VALUE_OF_A_TEST"]
+{emulator}VALUE = os.environ["VALUE_OF_A_TEST"]
 ALLOWED = False
 """
-
-
-@pytest.fixture
-def plus(project, port):
-    """Opens a client of the embedded Dagster+, once it stands."""
-
-    def client() -> PlusClient:
-        token = api_token({}, project.run_folder / "data" / "api-token")
-        return PlusClient(Endpoint(f"http://127.0.0.1:{port}", "local", "prod"), token)
-
-    return client
 
 
 def test_variables_settings_and_alerts_through_their_whole_life(project, emulator, plus, value):
