@@ -28,7 +28,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hybrid.emulator.api.context import TOKEN_HEADER, Refusal, admitted
+from hybrid.emulator.api.context import TOKEN_HEADER, Refusal, admitted, require_agent
 from hybrid.emulator.api.endpoint import GraphQLEndpoint, not_ready, refused
 from hybrid.emulator.api.meter import Meter
 from hybrid.emulator.api.rights import shortage
@@ -152,9 +152,8 @@ class Application:
         scope.update(matched)
         if not getattr(route, "name", "").startswith(_PRESIGNED):
             context = admitted(self._organization, Headers(scope=scope), _name(deployment))
-            caller = context["caller"]
-            if agents_only and not (caller.kind == "agent" and caller.serves(context["deployment"])):
-                raise Refusal(403, f"Only the token of an agent of '{context['deployment'].name}' may do this.")
+            if agents_only:
+                require_agent(context)
             scope.update(context=context, deployment=context["deployment"])
         started, done = time.perf_counter(), False
         try:

@@ -3,7 +3,7 @@
 Rests on: ``client`` for the headers (dagster_cloud_cli/core/headers/impl.py); ``invented`` for what is answered to a
 token without rights: HTTP 401 when it is unknown or revoked, 403 when it does not serve the deployment. A request in
 the organization's scope is let in whatever the deployment, and so may be one that names none: what it asks for is held
-against the token's grants then (``rights.check_reach``, ``require_serving``).
+against the token's grants then (``rights.check_reach``, ``require_agent``).
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def admitted(
     return Context(headers=headers, caller=caller, deployment=found)
 
 
-def require_serving(context: Context) -> None:
-    """For what belongs to one deployment and is no GraphQL. Raises ``Refusal``, whatever scope was asked for."""
-    deployment = context["deployment"]
-    if not context["caller"].serves(deployment):
-        raise Refusal(403, f"The token has no grant for the deployment '{deployment.name}'.")
+def require_agent(context: Context) -> None:
+    """For what agents of the deployment do without GraphQL. Raises ``Refusal``, whatever scope was asked for."""
+    caller, deployment = context["caller"], context["deployment"]
+    if caller.kind != "agent" or not caller.serves(deployment):
+        raise Refusal(403, f"Only the token of an agent of '{deployment.name}' may do this.")

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hybrid.emulator.api.context import Context, Refusal
+from hybrid.emulator.api.context import Context, Refusal, require_agent
 from hybrid.emulator.presigned import Signer
 from hybrid.emulator.rest.files import (
     draft_of_body,
@@ -61,8 +61,7 @@ class StoredValues:
 
     def _check(self, context: Context) -> None:
         deployment = context["deployment"]
-        if context["caller"].kind != "agent" or not context["caller"].serves(deployment):
-            raise Refusal(403, f"Only the token of an agent of '{deployment.name}' may read and write its values.")
+        require_agent(context)
         if deployment.agent_type != "SERVERLESS" and not self._options.values_after_switch:
             raise Refusal(
                 403,

@@ -25,7 +25,7 @@ from graphql import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid.emulator.api.context import Context, Refusal, admitted, require_serving
+from hybrid.emulator.api.context import Context, Refusal, admitted, require_agent
 from hybrid.emulator.api.meter import Meter
 from hybrid.emulator.api.oss_mutations import PERMISSIONS, ROLE_BY_MUTATION
 from hybrid.emulator.api.parsing import parsed
@@ -205,7 +205,7 @@ def test_the_organizations_scope_opens_no_deployment_that_the_token_has_no_grant
     assert world.refused(world.tokens[caller], storages, None, "organization"), "storages belong to a deployment"
     headers = {"dagster-cloud-api-token": world.tokens[caller], "dagster-cloud-scope": "organization"}
     with pytest.raises(Refusal) as refusal:
-        require_serving(admitted(world.organization, headers, None))
+        require_agent(admitted(world.organization, headers, None))
     assert refusal.value.status == 403
     with pytest.raises(Refusal):
         admitted(world.organization, {"dagster-cloud-api-token": world.tokens[caller]}, None)
