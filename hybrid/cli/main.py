@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hybrid.cli import doctor, emulator, logs, runs, shell, stack, status, tools
+from hybrid.cli import doctor, emulator, locations, logs, runs, shell, stack, status, tools
 from hybrid.errors import HybridError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def root(
 
 for module in (stack, status, logs, runs, shell, doctor):
     module.register(app)
+app.add_typer(locations.app, name="locations")
 app.add_typer(tools.app, name="tools")
 app.add_typer(emulator.app, name="emulator")
 

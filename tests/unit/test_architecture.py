@@ -13,14 +13,15 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL = {"hybrid", "hybrid.__version__", "hybrid.errors", "hybrid.redaction", "hybrid.workspace"}
 ROOMS = {
-    "stacks": {"agent", "infra", "hybrid.provider", "hybrid.delivery", "hybrid.plus", "stacks"},
+    "stacks": {"agent", "infra", "hybrid.containers", "hybrid.provider", "hybrid.delivery", "hybrid.plus", "stacks"},
     "agent": {"infra", "hybrid.provider", "agent"},
     "infra": {"infra"},
     "hybrid.plus": {"hybrid.plus"},
-    "hybrid.delivery": {"hybrid.delivery"},
-    "hybrid.provider": {"hybrid.provider", "hybrid.delivery", "hybrid.plus"},
+    "hybrid.containers": {"hybrid.containers"},
+    "hybrid.delivery": {"hybrid.delivery", "hybrid.containers"},
+    "hybrid.provider": {"hybrid.provider", "hybrid.containers", "hybrid.delivery", "hybrid.plus"},
     "hybrid.emulator": {"hybrid.emulator"},
-    "hybrid.toolchain": {"hybrid.toolchain"},
+    "hybrid.toolchain": {"hybrid.toolchain", "hybrid.containers"},
     "hybrid.engine": {
         "hybrid.engine",
         "hybrid.delivery",
@@ -31,6 +32,7 @@ ROOMS = {
     },
     "hybrid.cli": {
         "hybrid.cli",
+        "hybrid.containers",
         "hybrid.delivery",
         "hybrid.emulator",
         "hybrid.engine",
