@@ -19,7 +19,7 @@ def require_dagster_cloud(locations: Sequence[CodeLocationFolder]) -> None:
     Raises ``SettingsError`` that names each location that does not depend on it.
     """
     lacking = [
-        f"locations/{location.folder.name}/pyproject.toml"
+        f"{location.origin}/pyproject.toml"
         for location in locations
         if location.image is None
         and NEEDED not in {canonicalize_name(Requirement(text).name) for text in location.requirements}

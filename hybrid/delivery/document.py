@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from copy import deepcopy
@@ -16,6 +17,9 @@ from typing import Any, Final
 
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.errors import SettingsError
+
+CONTEXTS: Final = {"docker": "docker", "ecs": "ecs", "kubernetes": "k8s", "azure": "aca"}
+"""The key in a container context of each kind of agent; a local one has none."""
 
 MAX_BYTES: Final = 100 * 1024 * 1024
 """The most that a location's folder may hold. Code takes a few megabytes; more is data that does not belong there."""
@@ -39,12 +43,15 @@ _NOT_CODE: Final = frozenset(
     }
 )
 _NOT_CODE_ENDINGS: Final = (".pyc", ".pyo", ".swp", "~", ".egg-info")
+# How the image is built and run: the document says what of it counts, and `up` itself writes one of these.
+_OF_DELIVERY: Final = re.compile(r"(build|container_context)(\.[^.]+)?\.yaml")
 
 
 def location_document(
     location: CodeLocationFolder,
     *,
     image: str | None = None,
+    platform: str | None = None,
     executable_path: str | None = None,
     working_directory: str | None = None,
     commit_hash: str | None = None,
@@ -53,20 +60,32 @@ def location_document(
     """The document for ``location``; a new one each time, so that a caller may change it.
 
     Without an ``image`` (nor one in the folder's own settings) the location runs from its folder, and
-    ``working_directory`` is the folder's own; with one it is what ``working_directory`` says inside the image.
+    ``working_directory`` is the folder's own; with one, ``working_directory`` and ``executable_path`` are paths inside
+    the image, by default those that the location's own files name.
+
+    ``platform`` is the kind of the stack's agent: of the container contexts only its own is sent, since one that is
+    wrong on another platform would be refused with the whole document. None: all are.
     """
     image = image or location.image
     if image is None:
         working_directory = working_directory or str(location.working_directory)
+    else:
+        working_directory = working_directory or location.directory_in_image
+        executable_path = executable_path or location.executable_path
     git = {"commit_hash": commit_hash, "url": repository_url}
     document: dict[str, Any] = {
         "location_name": location.name,
         "code_source": location.code_source.document(),
         "image": image,
         "executable_path": executable_path,
+        "attribute": location.attribute,
         "working_directory": working_directory,
         "agent_queue": location.agent_queue,
-        "container_context": deepcopy(dict(location.container_context)),
+        "container_context": {
+            name: deepcopy(context)
+            for name, context in location.container_context.items()
+            if platform is None or name == CONTEXTS.get(platform)
+        },
         "git": {key: value for key, value in git.items() if value},
     }
     return {key: value for key, value in document.items() if value}
@@ -84,8 +103,8 @@ def content_hash(folder: Path) -> str:
     """A hash of every file below ``folder`` that can matter: its path, whether it is executable, its bytes.
 
     The same on every machine and checkout: times, owners and further permissions do not count, nor do version
-    control, virtual environments, bytecode and caches. Raises ``SettingsError`` for what cannot be hashed or is too
-    large.
+    control, virtual environments, bytecode, caches, and the folder's build files. Raises ``SettingsError`` for what
+    cannot be hashed or is too large.
     """
     digest = hashlib.sha256()
     size = 0
@@ -114,6 +133,8 @@ def _files(folder: Path, root: Path) -> Iterator[tuple[Path, os.stat_result]]:
         raise _unreadable(folder, error) from None
     for entry in entries:
         if entry.name in _NOT_CODE or entry.name.endswith(_NOT_CODE_ENDINGS):
+            continue
+        if folder == root and _OF_DELIVERY.fullmatch(entry.name):
             continue
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):

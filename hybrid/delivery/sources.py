@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -35,16 +35,18 @@ class Source:
     text: str
 
     @classmethod
-    def read(cls, path: Path, *, folder: Path, limit: int = MAX_BYTES) -> Source | None:
-        """The file at ``path``, or None when there is none.
+    def read(cls, path: Path, *, folder: Path, origin: str | None = None, limit: int = MAX_BYTES) -> Source | None:
+        """The file at ``path``, or None when there is none. ``origin`` is how ``folder`` is shown; by default by its
+        name and its parent's.
 
         Refused: what is no file, what lies outside ``folder`` once links are followed, what is over ``limit`` bytes,
         and what is not UTF-8.
         """
-        shown = f"{folder.parent.name}/{folder.name}/{path.relative_to(folder)}"
+        origin = origin or f"{folder.parent.name}/{folder.name}"
+        shown = f"{origin}/{path.relative_to(folder)}"
         if not path.is_symlink() and not path.exists():
             return None
-        _refuse_outside(path, folder=folder, shown=shown)
+        _refuse_outside(path, folder=folder, origin=origin)
         if not path.is_file():
             raise SettingsError(f"{shown} is not a file.", next_step="remove it, or put a file in its place.")
         try:
@@ -69,6 +71,33 @@ class Source:
         """The error for ``line`` (from 1) of this file."""
         where = self.shown if line is None else f"{self.shown}, line {line}"
         return SettingsError(f"{where}: {why}", next_step=next_step)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder that files are read from, and its name as errors show it."""
+
+    path: Path
+    shown: str
+
+    def read(self, name: str, *, limit: int = MAX_BYTES) -> Source | None:
+        """The file ``name`` of this folder; see ``Source.read``."""
+        return Source.read(self.path / name, folder=self.path, origin=self.shown, limit=limit)
+
+    def below(self, *parts: str) -> Place:
+        return Place(self.path.joinpath(*parts), "/".join([self.shown, *parts]))
+
+
+def raise_all(wrong: Sequence[SettingsError], *, where: str) -> None:
+    """Raise what is in ``wrong``, all of it as one error; nothing when it is empty."""
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        raise SettingsError(
+            f"{len(wrong)} things are wrong {where}:",
+            why="\n\n".join(error.sentence() for error in wrong),
+            next_step="mend them, and run the command again.",
+        )
 
 
 class Toml:
@@ -133,6 +162,7 @@ class YamlMapping:
         self.source = source
         self.lines: dict[str, int] = {}
         self.values: dict[str, Any] = {}
+        self._root: yaml.Node | None = None
         try:
             loader = yaml.SafeLoader(source.text)
             root = loader.get_single_node()
@@ -142,6 +172,7 @@ class YamlMapping:
                 raise source.wrong(root.start_mark.line + 1, "not a mapping of keys to values.")
             self._check(root, loader)
             self.lines = {key.value: key.start_mark.line + 1 for key, _ in root.value}
+            self._root = root
             self.values = loader.construct_document(root)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -150,6 +181,17 @@ class YamlMapping:
             # ValueError: a number of more digits than Python converts; RecursionError: nested too deep
             what = "nested too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]
             raise source.wrong(None, f"not YAML: {what}.") from None
+
+    def line(self, *path: str | int) -> int:
+        """The line of the value at ``path`` (keys of mappings, places in lists), or of the nearest above it that is
+        written out."""
+        node, line = self._root, 1
+        for step in path:
+            found = _below(node, step)
+            if found is None:
+                break
+            line, node = found
+        return line
 
     def _check(self, root: yaml.Node, loader: yaml.SafeLoader) -> None:
         """Refuse more values than anyone writes, keys that repeat, and what is not plain. It goes by nodes, before any
@@ -183,6 +225,16 @@ class YamlMapping:
             seen.add(key.value)
 
 
+def _below(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        # what a merge key brings in is put before the mapping's own keys, which override it
+        found = ((key.start_mark.line + 1, value) for key, value in reversed(node.value) if key.value == step)
+        return next(found, None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step].start_mark.line + 1, node.value[step]
+    return None
+
+
 def _is_plain(node: yaml.Node, loader: yaml.SafeLoader) -> bool:
     if isinstance(node, yaml.MappingNode):
         return bool(node.tag == _TAG + "map")
@@ -197,14 +249,14 @@ def _is_plain(node: yaml.Node, loader: yaml.SafeLoader) -> bool:
     return node.tag in {_TAG + "int", _TAG + "bool", _TAG + "null"} and node.tag == implied
 
 
-def _refuse_outside(path: Path, *, folder: Path, shown: str) -> None:
+def _refuse_outside(path: Path, *, folder: Path, origin: str) -> None:
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # a link that leads to itself
         inside = False
     if not inside:
         raise SettingsError(
-            f"{shown} leads out of its folder.",
+            f"{origin}/{path.relative_to(folder)} leads out of its folder.",
             why="A code location is one folder: what lies outside is neither in its image nor in its content hash.",
-            next_step=f"put what it leads to into {folder.parent.name}/{folder.name}.",
+            next_step=f"put what it leads to into {origin}.",
         )

@@ -148,7 +148,12 @@ def test_files_hidden_folders_and_leftover_bytecode_are_no_locations(tmp_path: P
             "line 6: [tool.dagster] and [tool.dg.project]",
         ),
         ({"pyproject_toml": '[tool.dagster]\nmodules = [{type = "module", name = "a"}]'}, "line 2: `modules`"),
-        ({"dagster_cloud_yaml": "locations: []"}, "It has a dagster_cloud.yaml, which is not read"),
+        ({"dagster_cloud_yaml": "locations: []"}, "dagster_cloud.yaml: it lists no location"),
+        (
+            {"pyproject_toml": DG, "dg_toml": '[project]\nroot_module = "hello"'},
+            "dg.toml, line 1: the project is described here and in pyproject.toml",
+        ),
+        ({"dg_toml": '[project]\nroot = "hello"'}, "dg.toml, line 2: [project] has no key `root`"),
         ({"pyproject_toml": DG, "build_yaml": "- registry"}, "build.yaml, line 1: not a mapping"),
         ({"pyproject_toml": DG, "build_yaml": "registry: x\nagent_queue: q"}, "line 2: there is no key `agent_queue`"),
         ({"pyproject_toml": DG, "build_yaml": "registry: x\nregistry: y"}, "line 2: `registry` is there twice"),
@@ -199,9 +204,93 @@ def test_two_code_sources_are_answered_with_the_one_to_keep(tmp_path: Path) -> N
     assert 'keep: module_name = "my_dagster_project"' in said
 
 
-def test_a_table_that_guides_show_but_dagster_does_not_read_is_named(tmp_path: Path) -> None:
-    write(tmp_path, "first", pyproject_toml='\n[tool.dagster.code_locations.mine]\nmodule_name = "mine"\n')
-    assert "line 2: Dagster reads no table [tool.dagster.code_locations]" in refusal(tmp_path)
+GUIDED = "[tool.dagster.code_locations.mine]\n"
+
+
+def test_the_table_that_guides_show_is_read_where_it_can_mean_one_thing(tmp_path: Path) -> None:
+    write(tmp_path, "first", pyproject_toml=GUIDED + 'module_name = "mine"\ncode_location = "mine"\n')
+    location = only(tmp_path)
+    assert (location.name, location.code_source.document()) == ("mine", {"module_name": "mine"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GUIDED + 'code_location = "mine"', "line 1: [tool.dagster.code_locations.mine] has no `module_name`"),
+        (GUIDED + 'module_name = "a"\ncode_location = "b"', "line 3: [tool.dagster.code_locations.mine] has a"),
+        (GUIDED + 'module_name = "a"\ncode_location = []', "line 3: [tool.dagster.code_locations.mine] has a"),
+        (GUIDED + 'module_name = "a"\npackage_name = "a"', "line 3: [tool.dagster.code_locations.mine] has both"),
+        (GUIDED + 'module = "a"', "line 2: [tool.dagster.code_locations.mine] has `module`"),
+        (GUIDED + 'module_name = "a"\n' + GUIDED.replace("mine", "two"), "line 3: [tool.dagster.code_locations] names"),
+        (GUIDED + 'module_name = "a"\n' + DG, "line 1: [tool.dagster.code_locations.mine] and [tool.dg.project]"),
+        ('[tool.dagster.code_locations."a b"]\nmodule_name = "a"', "'a b' is not a name of"),
+    ],
+)
+def test_the_table_that_guides_show_is_refused_where_it_cannot(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path, "first", pyproject_toml=text)
+    assert said in refusal(tmp_path)
+
+
+def test_the_refusal_of_that_table_shows_what_to_write(tmp_path: Path) -> None:
+    write(tmp_path, "first", pyproject_toml=GUIDED + 'package_name = "shop"')
+    assert '[tool.dagster]\nmodule_name = "shop"\ncode_location_name = "mine"' in refusal(tmp_path)
+
+
+def test_a_dg_toml_describes_a_project_as_a_pyproject_does(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "first",
+        dg_toml='directory_type = "project"\n[project]\nroot_module = "hello"\nagent_queue = "gpu"\n',
+        pyproject_toml='[project]\nname = "x"\ndependencies = ["dagster"]\n',
+    )
+    location = only(tmp_path)
+    assert (location.agent_queue, location.requirements) == ("gpu", ("dagster",))
+    assert location.code_source.document() == {"module_name": "hello.definitions"}
+
+
+WORKSPACE = '[tool.dg]\ndirectory_type = "workspace"\n'
+
+
+def test_a_dg_workspace_is_its_projects_with_its_context_below_theirs(tmp_path: Path) -> None:
+    projects = "".join(f'[[tool.dg.workspace.projects]]\npath = "{name}"\n' for name in ("one", "two"))
+    write(
+        tmp_path, "all", pyproject_toml=WORKSPACE + projects, container_context_yaml="ecs: {env_vars: [A=1, STAGE=dev]}"
+    )
+    write(tmp_path, "all/one", pyproject_toml=DG, container_context_yaml="ecs: {env_vars: [STAGE=prod]}")
+    write(tmp_path, "all/two", pyproject_toml=DG)
+    one, two = find_code_locations(tmp_path)
+    assert (one.name, one.origin, two.name) == ("one", "locations/all/one", "two")
+    assert one.container_context == {"ecs": {"env_vars": ["A=1", "STAGE=prod"]}}, "the project's own word counts"
+    assert two.container_context == {"ecs": {"env_vars": ["A=1", "STAGE=dev"]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[tool.dg.workspace.projects]]\npath = "../out"', "has no `path` of a folder in it"),
+        ('[[tool.dg.workspace.projects]]\npath = "none"', "the project none, which is no folder in it"),
+        ('[tool.dg.workspace]\nprojects = "one"', "line 4: a project of the workspace"),
+    ],
+)
+def test_a_workspace_whose_projects_are_not_in_it_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path, "all", pyproject_toml=WORKSPACE + text)
+    assert said in refusal(tmp_path)
+
+
+def test_a_registry_for_a_whole_workspace_is_refused(tmp_path: Path) -> None:
+    text = WORKSPACE + '[[tool.dg.workspace.projects]]\npath = "one"'
+    write(tmp_path, "all", pyproject_toml=text, build_yaml="registry: registry.example/all")
+    write(tmp_path, "all/one", pyproject_toml=DG)
+    assert "of all projects one repository" in refusal(tmp_path), "the last image pushed would be taken for each"
+
+
+def test_the_context_beside_the_locations_is_common_to_them(tmp_path: Path) -> None:
+    write(tmp_path, "first", pyproject_toml=DG, container_context_yaml="docker: {networks: [own]}")
+    (tmp_path / "locations" / "container_context.yaml").write_text("docker: {env_vars: [A=1], networks: [common]}")
+    (tmp_path / "locations" / "container_context.prod.yaml").write_text("docker: {env_vars: [A=2]}")
+    assert only(tmp_path).container_context == {"docker": {"env_vars": ["A=1"], "networks": ["own"]}}
+    (location,) = find_code_locations(tmp_path, environment="prod")
+    assert location.container_context["docker"]["env_vars"] == ["A=2"]
 
 
 def test_a_few_lines_of_aliases_that_stand_for_billions_are_refused() -> None:

@@ -1,0 +1,98 @@
+"""The Dockerfile of a location that has none: two stages, dependencies before code, no root."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+LOCK: Final = "requirements.lock"
+PYTHON_IMAGE: Final = "python:3.12-slim"
+
+_CACHE: Final = "--mount=type=cache,target=/root/.cache"
+_CERTIFICATES: Final = "--mount=type=secret,id=certificates,required=false"
+_TRUST: Final = """if [ -s /run/secrets/certificates ]; then \\
+        export PIP_CERT=/run/secrets/certificates SSL_CERT_FILE=/run/secrets/certificates; \\
+    fi"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What of a location's folder decides how it is installed."""
+
+    requirements: tuple[str, ...]
+    """The files with its dependencies, the one to install first; empty when it names none."""
+    hashed: bool = False
+    """Whether that file has a hash for each, which are then demanded."""
+    src: bool = True
+    """Whether its modules are below ``src``."""
+
+
+def scaffold(folder: Path) -> str:
+    """The Dockerfile for the location in ``folder``."""
+    return dockerfile(layout_of(folder))
+
+
+def layout_of(folder: Path) -> Layout:
+    """Looks at ``requirements.lock``, ``pyproject.toml`` and ``requirements.txt``, the first that says something, and
+    for ``src``."""
+    src = (folder / "src").is_dir()
+    lock = folder / LOCK
+    if lock.is_file():
+        return Layout((LOCK,), hashed="--hash=" in lock.read_text(encoding="utf-8", errors="replace"), src=src)
+    if "dependencies" in _project(folder / "pyproject.toml"):
+        return Layout(("pyproject.toml",), src=src)
+    if (folder / "requirements.txt").is_file():
+        return Layout(("requirements.txt",), src=src)
+    return Layout((), src=src)
+
+
+def dockerfile(layout: Layout, python_image: str = PYTHON_IMAGE) -> str:
+    """The text; pure. Development groups and extras are left out: they are no dependencies."""
+    path = "/opt/dagster/app/src:/opt/dagster/app" if layout.src else "/opt/dagster/app"
+    install = _install(layout) if layout.requirements else ""
+    return f"""\
+ARG PYTHON_IMAGE={python_image}
+
+FROM ${{PYTHON_IMAGE}} AS builder
+RUN {_CACHE} \\
+    {_CERTIFICATES} \\
+    {_TRUST}; \\
+    python3 -m pip install --disable-pip-version-check --root-user-action=ignore "uv>=0.9,<1" && \\
+    python3 -m uv venv --python python3 /opt/dagster/venv
+{install}WORKDIR /opt/dagster/app
+COPY . .
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash .
+
+FROM ${{PYTHON_IMAGE}}
+ENV PATH=/opt/dagster/venv/bin:$PATH PYTHONPATH={path} PYTHONUNBUFFERED=1 HOME=/tmp
+COPY --from=builder /opt/dagster/venv /opt/dagster/venv
+WORKDIR /opt/dagster/app
+USER 1000:1000
+EXPOSE 4000
+HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 \\
+    CMD ["dagster", "api", "grpc-health-check", "-p", "4000"]
+COPY --from=builder /opt/dagster/app /opt/dagster/app
+"""
+
+
+def _install(layout: Layout) -> str:
+    file = layout.requirements[0]
+    hashes = "--require-hashes " if layout.hashed else ""
+    return f"""\
+COPY {file} /build/
+RUN {_CACHE} \\
+    {_CERTIFICATES} \\
+    {_TRUST}; \\
+    UV_LINK_MODE=copy python3 -m uv pip install --python /opt/dagster/venv/bin/python --compile-bytecode \\
+    {hashes}-r /build/{file}
+"""
+
+
+def _project(file: Path) -> dict[str, Any]:
+    try:
+        project = tomllib.loads(file.read_text(encoding="utf-8")).get("project")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}
+    return project if isinstance(project, dict) else {}
