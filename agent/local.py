@@ -9,6 +9,7 @@ from pathlib import Path
 import pulumi
 
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
+from agent.launchers import process_launcher
 from agent.spec import LocalAgentSpec
 from hybrid.provider.resources import Process, ProcessArgs
 
@@ -65,12 +66,12 @@ class LocalAgent(pulumi.ComponentResource):
                 files={
                     "dagster.yaml": render(
                         args.spec,
+                        process_launcher(args.spec, args.directory / "run_workers"),
                         url=args.agent_url,
                         label=args.label,
                         deployment=args.deployment,
                         compute_logs_folder=args.directory / "compute_logs",
                         storage_folder=args.storage,
-                        run_workers_folder=args.directory / "run_workers",
                     )
                 },
                 remove_on_delete=[str(args.directory)],

@@ -6,122 +6,49 @@ unit, its default and why that is the default.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetPydanticSchema,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import Field, GetPydanticSchema
 from pydantic_core import core_schema
 
-DAY = 86_400  # seconds
+from agent.any_spec import (
+    DAY,
+    AgentQueues,
+    AnyAgentSpec,
+    BranchDeploymentTtl,
+    FullDeploymentTtl,
+    LocationName,
+    QueueName,
+    ServerTtl,
+    Spec,
+    VariableName,
+)
+from agent.docker_spec import DockerAgentSpec
 
-AgentLabel = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$")]
-QueueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$")]
-VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
-LocationName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
-
-
-class Spec(BaseModel):
-    """What all parts of a stack file share: camelCase keys, no unknown ones, values never shown in errors."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        alias_generator=to_camel,
-        use_attribute_docstrings=True,
-    )
-
-
-class AgentQueues(Spec):
-    """Which locations' requests the agent takes."""
-
-    include_default: bool = True
-    """Whether the agent serves locations that name no queue. Default true: most teams have one queue."""
-
-    additional: tuple[QueueName, ...] = ()
-    """Names of further queues that the agent serves; a location chooses one by `agent_queue`. Default: none."""
-
-    @field_validator("additional")
-    @classmethod
-    def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return _without_repetition(names, what="queue")
-
-    @model_validator(mode="after")
-    def _serves_something(self) -> AgentQueues:
-        if not self.include_default and not self.additional:
-            raise ValueError("the agent would serve no queue; name one in `additional`, or leave `includeDefault` true")
-        return self
+__all__ = [
+    "DAY",
+    "AgentQueues",
+    "AgentSpec",
+    "AnyAgentSpec",
+    "BranchDeploymentTtl",
+    "DockerAgentSpec",
+    "FullDeploymentTtl",
+    "LocalAgentSpec",
+    "LocationName",
+    "QueueName",
+    "ServerTtl",
+    "Spec",
+    "VariableName",
+]
 
 
-class FullDeploymentTtl(Spec):
-    """Idle code servers of full deployments."""
-
-    enabled: bool = False
-    """Whether an idle code server is stopped. Default false: the first request after a pause would wait for a start
-    of seconds."""
-
-    ttl_seconds: int = Field(default=DAY, ge=60, le=30 * DAY)
-    """How long a code server may idle, in seconds, when `enabled`. Default 86400, a day, which is Dagster's own."""
-
-
-class BranchDeploymentTtl(Spec):
-    """Idle code servers of branch deployments, which are always stopped in the end."""
-
-    ttl_seconds: int = Field(default=DAY, ge=60, le=30 * DAY)
-    """How long a code server may idle, in seconds. Default 86400, a day, which is Dagster's own."""
-
-
-class ServerTtl(Spec):
-    """When the agent stops code servers that nobody asks."""
-
-    full_deployments: FullDeploymentTtl = Field(default_factory=FullDeploymentTtl)
-    """Idle code servers of full deployments."""
-
-    branch_deployments: BranchDeploymentTtl = Field(default_factory=BranchDeploymentTtl)
-    """Idle code servers of branch deployments."""
-
-    max_servers: int = Field(default=25, ge=1, le=1000)
-    """How many code servers that have a time to live may be up at once. Default 25, which is Dagster's own; each takes
-    about 140 MB."""
-
-
-class LocalAgentSpec(Spec):
+class LocalAgentSpec(AnyAgentSpec):
     """An agent as a supervised process on this machine; its code servers and runs are processes beside it."""
+
+    needs_images: ClassVar[bool] = False
 
     kind: Literal["local"] = "local"
     """The platform on which the agent lives. `local`: processes on this machine."""
-
-    label: AgentLabel | None = None
-    """How the agent calls itself in Dagster+. Default: `hybrid-<stack>`. No other agent of the deployment may have the
-    same, because readiness looks for it."""
-
-    queues: AgentQueues = Field(default_factory=AgentQueues)
-    """Which locations' requests the agent takes."""
-
-    environment: dict[VariableName, str] = Field(default_factory=dict)
-    """Environment variables for the agent, its code servers and its runs. No secrets: those are Dagster+'s environment
-    variables of the location. Default: none."""
-
-    branch_deployments: bool = False
-    """Whether the agent serves all branch deployments too. Default false: their code is not on this machine."""
-
-    isolated: bool = False
-    """Whether requests are bound to the agent that started them (Dagster's `isolated_agents`). Default false: one agent
-    serves the deployment. Set it when several do, on machines that do not reach each other."""
-
-    allowed_locations: tuple[LocationName, ...] | None = None
-    """Names of the only locations that the agent may serve, whatever Dagster+ asks of it. Default: all."""
-
-    startup_timeout_seconds: int = Field(default=180, ge=5, le=3600)
-    """How long a code server may take to load its location, in seconds. Default 180, which is Dagster's own."""
 
     wait_for_processes: bool = True
     """Whether a code server that is replaced, or whose agent stops, is ended at once. Default true: otherwise, as
@@ -135,56 +62,21 @@ class LocalAgentSpec(Spec):
     """Whether the agent is a service of the user's systemd, and so comes back after a reboot. Linux only. Default
     false: a stack that someone tries out leaves nothing that starts by itself."""
 
-    server_ttl: ServerTtl | None = None
-    """When the agent stops code servers that nobody asks. Default: Dagster's own, which stops none of a full
-    deployment."""
-
-    direct_snapshot_uploads: bool = True
-    """Whether definitions go straight to Dagster+'s blob storage. Default true, which is Dagster's own; false sends
-    them through the API, for networks that let out no more than that."""
-
-    upload_snapshots_on_startup: bool = True
-    """Whether the agent sends definitions that Dagster+ holds to be outdated when it starts. Default true, which is
-    Dagster's own."""
-
-    log_upload_interval_seconds: int | None = Field(default=None, ge=5, le=3600)
-    """How often the output of a step that still runs is sent to Dagster+, in seconds. Default: once, when it ends."""
-
-    api_timeout_seconds: int = Field(default=60, ge=5, le=600)
-    """How long a request to Dagster+ may take, in seconds. Default 60, which is Dagster's own."""
-
-    api_retries: int = Field(default=6, ge=0, le=12)
-    """How often a request to Dagster+ is repeated, with a pause that doubles from one second. Default 6, which is
-    Dagster's own and bridges an outage of one minute; a run whose step ends in a longer one fails. 9 bridges eight."""
-
     agent_metrics: bool = False
     """Whether the agent's processor and memory use goes with its heartbeats. Default false, which is Dagster's own."""
 
     code_server_metrics: bool = False
     """Whether each code server's processor and memory use is sent too. Default false, which is Dagster's own."""
 
-    @field_validator("allowed_locations")
-    @classmethod
-    def _named_once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return names if names is None else _without_repetition(names, what="location")
-
-
-def _without_repetition(names: tuple[str, ...], *, what: str) -> tuple[str, ...]:
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise ValueError(f"{what} '{name}' is named twice")
-    return names
-
 
 def _by_kind(_: Any, handler: Any) -> core_schema.CoreSchema:
     """A union told apart by ``kind``, with a sentence of our own for a kind that is not in it."""
     return core_schema.tagged_union_schema(
-        {"local": handler(LocalAgentSpec)},
+        {"local": handler(LocalAgentSpec), "docker": handler(DockerAgentSpec)},
         discriminator="kind",
         custom_error_type="agent_kind",
-        custom_error_message="`kind` says where the agent lives; only `local` is built so far",
+        custom_error_message="`kind` says where the agent lives; `local` and `docker` are built so far",
     )
 
 
-# A tagged union even while it has one member: pydantic's own discriminator refuses a union of one.
-AgentSpec: TypeAlias = Annotated[LocalAgentSpec, GetPydanticSchema(_by_kind)]
+AgentSpec: TypeAlias = Annotated[LocalAgentSpec | DockerAgentSpec, GetPydanticSchema(_by_kind)]

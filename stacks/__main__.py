@@ -8,10 +8,11 @@ from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys
 from hybrid.errors import HybridError
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
-from stacks.local import LocalStack
 from stacks.outputs import StackOutputs
+from stacks.platforms import platform_of
 from stacks.served import served_locations
 from stacks.settings import Settings, from_pulumi
+from stacks.stack import HybridStack
 
 
 def main() -> None:
@@ -20,7 +21,7 @@ def main() -> None:
         workspace = Workspace.of_this_checkout()
         who = StackIdentity.of(pulumi.get_stack(), _settings(), workspace)
         folders = served_locations(workspace, who)
-        LocalStack(who, workspace, folders).build()
+        HybridStack(who, workspace, folders, platform_of(who, workspace)).build()
         StackOutputs.of(who, [folder.name for folder in folders]).export()
     except HybridError as error:
         raise pulumi.RunError(str(error)) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pulumi
 
+from agent.spec import LocalAgentSpec
 from hybrid.provider.resources import Process, ProcessArgs
 from stacks.identity import StackIdentity, release
 
@@ -18,6 +19,8 @@ class EmbeddedDagsterPlusArgs:
     who: StackIdentity
     python: Path
     """The interpreter that has the emulator's packages."""
+    also_listen: tuple[str, ...] = ()
+    """Addresses of this machine beside the loopback one, for agents in containers."""
 
 
 class EmbeddedDagsterPlus(pulumi.ComponentResource):
@@ -30,7 +33,7 @@ class EmbeddedDagsterPlus(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EmbeddedDagsterPlusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dagsterhybrid:stacks:EmbeddedDagsterPlus", name, None, opts)
-        who, settings = args.who, args.who.settings.emulator
+        who, settings, agent = args.who, args.who.settings.emulator, args.who.settings.agent
         self.process = Process(
             f"{name}-process",
             ProcessArgs(
@@ -42,11 +45,12 @@ class EmbeddedDagsterPlus(pulumi.ComponentResource):
                     *("--port", str(settings.port)),
                     *("--organization", who.endpoint.organization),
                     *("--deployment", who.endpoint.deployment),
+                    *(part for address in args.also_listen for part in ("--also-listen", address)),
                 ],
                 working_directory=str(who.folder.root),
                 port=settings.port,
                 stop_timeout_seconds=10,  # it ends in under one
-                survives_reboot=who.settings.agent.survives_reboot,
+                survives_reboot=isinstance(agent, LocalAgentSpec) and agent.survives_reboot,
                 environment={"HYBRID_RELEASE": release()},
                 readiness_url=f"{who.endpoint.url}/health",
                 remove_on_delete=[] if settings.keep_history else [str(who.folder.emulator), str(who.folder.storage)],

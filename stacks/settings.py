@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from agent.spec import AgentSpec, LocalAgentSpec, Spec
+from agent.spec import AgentSpec, LocalAgentSpec, LocationName, Spec
 from hybrid.errors import SettingsError
 from hybrid.workspace import checked_stack_name
+from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
+from stacks.variable_settings import VariableSettings, without_repetition
 
 NAMESPACE = "hybrid:"
 
@@ -41,11 +43,15 @@ class ReadinessSettings(Spec):
     """How long `up` waits for the agent to be RUNNING and for all locations to load, in seconds. 300: a cold image
     pull and a slow first import fit."""
 
+    heartbeat_timeout_seconds: int = Field(default=60, ge=5, le=3600)
+    """How long an agent that has been RUNNING may be silent before `up` gives it up, in seconds. 60: it reports every
+    30. One that was just started has the whole time."""
+
 
 class Settings(Spec):
     """One stack: which Dagster+ deployment it serves, and with what agent."""
 
-    environment: str = Field(default="", max_length=40)
+    environment: str = Field(default="", max_length=40, pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]*)?$")
     """The environment in the team's own sense, such as prod or staging. Default: the stack's name."""
 
     organization: OrganizationName | None = None
@@ -63,8 +69,22 @@ class Settings(Spec):
     agent: AgentSpec = Field(default_factory=LocalAgentSpec)
     """What the agent is and where it lives; `kind` chooses the platform."""
 
-    locations: tuple[str, ...] | None = None
-    """Names of the code locations that this stack serves. Default: all folders under locations/."""
+    locations: tuple[ServedLocation, ...] | None = None
+    """The code locations that this stack serves: names of those under `locations/`, `{path: …}` for a folder
+    elsewhere, `{image: …, name: …}` for an image that is built elsewhere. Default: all under `locations/`."""
+
+    registry: RegistrySettings | None = None
+    """Where images are pushed to and pulled from. Needed for an agent in containers; a local one needs no images."""
+
+    images: ImageSettings = Field(default_factory=ImageSettings)
+    """How images of code locations are built."""
+
+    pins: dict[LocationName, PinnedImage] = Field(default_factory=dict)
+    """Images, by digest, that locations keep whatever their folders say: `hybrid locations pin` and a rollback write
+    it, `hybrid locations unpin` takes one out."""
+
+    environment_variables: tuple[VariableSettings, ...] = ()
+    """Environment variables of code locations, kept in Dagster+."""
 
     phase: Literal["prepare", "serve"] = "serve"
     """prepare stands up everything that does not touch the deployment: no code location is registered and nothing is
@@ -89,6 +109,19 @@ class Settings(Spec):
         if self.organization is not None and "emulator" in given:
             raise ValueError("`emulator` and `organization` exclude each other; remove one of them")
         return self
+
+    @model_validator(mode="after")
+    def _images_where_needed(self) -> Settings:
+        if self.agent.needs_images and self.registry is None:
+            raise ValueError(f"an agent of kind `{self.agent.kind}` runs images; say where they go: `registry.address`")
+        if self.pins and not self.agent.needs_images:
+            raise ValueError("`pins` are images, and a local agent runs none; remove them")
+        return self
+
+    @field_validator("environment_variables")
+    @classmethod
+    def _named_once(cls, variables: tuple[VariableSettings, ...]) -> tuple[VariableSettings, ...]:
+        return without_repetition(variables)
 
 
 def parse(values: Mapping[str, Any], *, stack: str, source: str) -> Settings:
@@ -173,11 +206,14 @@ def _secret_in_settings(key: str, source: str) -> SettingsError:
 
 
 def _key(location: tuple[int | str, ...]) -> str:
-    names = [str(part) for part in location]
+    parts = list(location)
     # pydantic puts a union's tag between the key and what lies below it; the file has no such level
-    if len(names) > 1 and names[0] == "agent":
-        names = [names[0], *names[2:]]
-    return NAMESPACE + ".".join(names) if names else "hybrid"
+    if len(parts) > 1 and parts[0] == "agent":
+        del parts[1]
+    if len(parts) > 2 and parts[0] == "locations":
+        del parts[2]
+    names = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return NAMESPACE + names.removeprefix(".") if names else "hybrid"
 
 
 def _allowed(problem: Any) -> str:

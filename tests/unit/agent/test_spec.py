@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from agent.spec import AgentSpec, LocalAgentSpec, Spec
+from agent.spec import AgentSpec, DockerAgentSpec, LocalAgentSpec, Spec
 
 pytestmark = pytest.mark.unit
 
@@ -20,7 +20,7 @@ class Stack(Spec):
     """The agent."""
 
 
-AGENT = TypeAdapter[LocalAgentSpec](AgentSpec)
+AGENT = TypeAdapter[LocalAgentSpec | DockerAgentSpec](AgentSpec)
 
 
 def problems(value: Any) -> list[tuple[tuple[int | str, ...], str]]:
@@ -33,6 +33,10 @@ def test_a_local_agent_needs_no_more_than_its_kind() -> None:
     assert AGENT.validate_python({"kind": "local"}) == LocalAgentSpec()
 
 
+def test_a_docker_agent_needs_no_more_than_its_kind() -> None:
+    assert AGENT.validate_python({"kind": "docker"}) == DockerAgentSpec()
+
+
 def test_keys_are_written_as_in_the_stack_file() -> None:
     spec = AGENT.validate_python(
         {"kind": "local", "branchDeployments": True, "queues": {"includeDefault": False, "additional": ["gpu"]}}
@@ -40,11 +44,11 @@ def test_keys_are_written_as_in_the_stack_file() -> None:
     assert (spec.branch_deployments, spec.queues.additional) == (True, ("gpu",))
 
 
-@pytest.mark.parametrize("kind", ["ecs", "docker", "kubernetes", "", 7, None], ids=str)
+@pytest.mark.parametrize("kind", ["ecs", "kubernetes", "", 7, None], ids=str)
 def test_a_platform_that_is_not_built_is_named_as_such(kind: object) -> None:
     ((where, sentence),) = problems({"kind": kind})
     assert where == ()
-    assert "only `local` is built so far" in sentence
+    assert "`local` and `docker` are built so far" in sentence
 
 
 def test_a_forgotten_kind_says_what_a_kind_is() -> None:
@@ -72,6 +76,43 @@ def test_a_forgotten_kind_says_what_a_kind_is() -> None:
 def test_what_cannot_be_is_refused_under_its_key(key: str, value: object) -> None:
     ((where, _),) = problems({"kind": "local", key: value})
     assert where[:2] == ("local", key), "the stack file's error must name the key that the reader wrote"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("waitForProcesses", True, "Extra inputs"),
+        ("agentMetrics", True, "Extra inputs"),
+        ("network", "../up", "match pattern"),
+        ("network", "-option", "match pattern"),
+        ("socket", "docker.sock", "match pattern"),
+        ("socket", "/a:/b", "match pattern"),
+        ("registryCredentials", "~/.docker", "match pattern"),
+        ("image", "--privileged", "match pattern"),
+        ("image", "Name with spaces", "match pattern"),
+        ("memoryMib", 0, "greater than"),
+        ("logMaxSize", "ten", "match pattern"),
+        ("restart", "sometimes", "unless-stopped"),
+        ("finishedRunContainersKeptSeconds", -1, "greater than"),
+        ("containerKwargs", {"environment": ["A=1"]}, "use `environment` of the agent"),
+        ("containerKwargs", {"auto_remove": True}, "how a run ended would be lost"),
+        ("containerKwargs", {"memory": "1g"}, "not an argument of docker-py"),
+    ],
+    ids=str,
+)
+def test_what_docker_or_its_launcher_would_choke_on_is_refused_under_its_key(
+    key: str, value: object, words: str
+) -> None:
+    ((where, sentence),) = problems({"kind": "docker", key: value})
+    assert where[:2] == ("docker", key), "the stack file's error must name the key that the reader wrote"
+    assert words in sentence
+
+
+def test_limits_are_given_in_dockers_own_words() -> None:
+    kwargs = {"mem_limit": "1g", "nano_cpus": 500_000_000, "volumes": ["data:/data"], "stop_timeout": 30}
+    spec = AGENT.validate_python({"kind": "docker", "containerKwargs": kwargs})
+    assert isinstance(spec, DockerAgentSpec)
+    assert spec.container_kwargs == kwargs
 
 
 def test_an_error_does_not_repeat_the_value() -> None:

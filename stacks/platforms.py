@@ -1,0 +1,22 @@
+"""The platform of a stack, by the kind of its agent. Each is imported only when a stack has it: SDKs are large."""
+
+from __future__ import annotations
+
+from agent.docker_spec import DockerAgentSpec
+from agent.spec import LocalAgentSpec
+from hybrid.workspace import Workspace
+from stacks.identity import StackIdentity
+from stacks.platform import Platform
+
+
+def platform_of(who: StackIdentity, workspace: Workspace) -> Platform:
+    """Raises the platform's own errors, such as a Docker engine that does not answer."""
+    match who.settings.agent:
+        case LocalAgentSpec() as spec:
+            from stacks.local import LocalPlatform
+
+            return LocalPlatform(who, workspace, spec)
+        case DockerAgentSpec() as spec:
+            from stacks.docker import DockerPlatform
+
+            return DockerPlatform.of(who, workspace, spec)
