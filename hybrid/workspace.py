@@ -71,6 +71,10 @@ class Workspace:
     def stack_file(self, stack: str) -> Path:
         return self.stack_files / f"Pulumi.{checked_stack_name(stack)}.yaml"
 
+    def stack_example(self, stack: str) -> Path:
+        """The committed example from which a personal stack's file is made on first use."""
+        return self.stack_files / f"{checked_stack_name(stack)}.example.yaml"
+
     def of_stack(self, stack: str) -> StackFolder:
         return StackFolder(self.private / "stacks" / checked_stack_name(stack))
 

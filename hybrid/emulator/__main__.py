@@ -28,6 +28,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder for all that it keeps; made when missing")
     parser.add_argument("--port", type=_port, required=True, help="TCP port of the UI and the API; 0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument(
+        "--also-listen",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="another address of this machine to listen on, on the same port, such as the gateway of the containers' "
+        "network; may be repeated. Browsers that come by it sign in",
+    )
     parser.add_argument("--organization", default="local", help="the organization's name")
     parser.add_argument("--deployment", default="prod", help="the full deployment's name")
     parser.add_argument(

@@ -44,7 +44,8 @@ class SignInNeeded(Refusal):
 
 
 class BrowserGate:
-    """Lets browsers in or not. ``open_to_loopback``: listening on loopback only, so no sign-in is asked for."""
+    """Lets browsers in or not. ``open_to_loopback``: no sign-in is asked for of those that come by a loopback address,
+    which is always so unless others are served on purpose."""
 
     def __init__(self, tokens: Tokens, *, open_to_loopback: bool) -> None:
         self._tokens = tokens
@@ -58,7 +59,8 @@ class BrowserGate:
         Raises ``Refusal`` when the request must not go on.
         """
         headers = Headers(scope=scope)
-        if self._open and not is_loopback(_host_name(headers.get("host", ""))):
+        is_open = self._open and _came_by_loopback(scope)
+        if is_open and not is_loopback(_host_name(headers.get("host", ""))):
             raise Refusal(403, "The Host header does not name this machine.")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
@@ -69,7 +71,7 @@ class BrowserGate:
                 raise Refusal(415, "The body has to be application/json.")
         if _asks_by_address(scope):
             raise Refusal(405, "GraphQL is asked with POST here: a link on any page could be asked by its address.")
-        if self._open:
+        if is_open:
             return None
         token = self._signed_in(scope)
         if token is None:
@@ -116,6 +118,12 @@ async def within_rights(person: TokenRecord | None, deployment: Deployment, scop
     if words:
         raise Refusal(403, words)
     return receive
+
+
+def _came_by_loopback(scope: Scope) -> bool:
+    """Whether the address that the connection was made to is one that only this machine reaches."""
+    server = scope.get("server")
+    return server is not None and is_loopback(str(server[0]))
 
 
 def is_loopback(host: str) -> bool:

@@ -1,4 +1,5 @@
-"""What a client may ask of the connection itself: how large a body may be, and how long it may keep us waiting.
+"""What a client may ask of the connection itself: by which name it may come, how large a body may be, and how long it
+may keep us waiting.
 
 Nobody who hangs, drips or floods may keep others from being served, so: a body is read with a limit and a patience,
 a head likewise, an answer that is not taken is given up, and there are fewer connections than file descriptors.
@@ -16,9 +17,11 @@ import resource
 from typing import Final
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hybrid.emulator.api.context import Refusal
+from hybrid.emulator.listening import Hosts
 
 JSON_BYTES: Final = 32 * 1024 * 1024
 """Largest body but for uploads, which their readers limit. A batch of events with large metadata is some megabytes."""
@@ -47,18 +50,30 @@ class ClientTooSlow(Refusal):
 
 
 class Edge:
-    """An application whose requests' bodies are bounded in size and time.
+    """An application whose requests come by a name of ours, with bodies that are bounded in size and time.
 
-    It raises ``Refusal`` out of ``receive``, for the application to answer. Uploads (what is PUT, and what goes to a
-    signed URL) are bounded in time only: whoever reads them knows how large they may be.
+    A request by another name, or by none, is refused before the application sees it. For the application to answer,
+    ``Refusal`` is raised out of ``receive``. Uploads (what is PUT, and what goes to a signed URL) are bounded in time
+    only: whoever reads them knows how large they may be.
     """
 
-    def __init__(self, application: ASGIApp, limit: int = JSON_BYTES, patience_s: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        limit: int = JSON_BYTES,
+        patience_s: float = PATIENCE_SECONDS,
+        hosts: Hosts | None = None,
+    ) -> None:
+        """``hosts``: the names by which requests may come; None lets them come by any."""
         self._application = application
+        self._hosts = hosts
         self._limit = limit
         self._patience_s = patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._hosts is not None and not _is_for(self._hosts, scope):
+            await _strange(scope, receive, send)
+            return
         if scope["type"] == "http":
             receive = self._bounded(scope, receive)
         try:
@@ -129,6 +144,19 @@ def spare_connections() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
         soft = allowed
     return CONNECTIONS if soft == resource.RLIM_INFINITY else max(16, min(CONNECTIONS, soft - _SPARE_DESCRIPTORS))
+
+
+def _is_for(hosts: Hosts, scope: Scope) -> bool:
+    named = [value for name, value in scope["headers"] if name == b"host"]
+    return len(named) == 1 and hosts.admits(named[0].decode("latin-1"))
+
+
+async def _strange(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        message = "The Host header does not name this machine."
+        await JSONResponse({"message": message, "errors": [{"message": message}]}, 403)(scope, receive, send)
 
 
 def _is_object(body: bytes) -> bool:

@@ -1,11 +1,11 @@
-"""uvicorn on a socket that listens already, with connections that may not be kept waiting for ever."""
+"""uvicorn on sockets that listen already, with connections that may not be kept waiting for ever."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 from typing import Any, Final
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hybrid.emulator.edge import HEAD_BYTES, PATIENCE_SECONDS, Edge, spare_connections
+from hybrid.emulator.listening import Hosts
 
 _TOO_LONG: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -24,7 +25,7 @@ class HttpServer:
 
     ``on_start`` is called in the event loop as soon as requests are taken, ``on_end`` as soon as it ends, to let go of
     who waits. ``drain_s`` is what requests under way get then. ``patience_s`` is how long a client may keep a request
-    unfinished, or its answer untaken, without anything moving.
+    unfinished, or its answer untaken, without anything moving. ``hosts`` are the names by which clients may come.
     """
 
     def __init__(
@@ -35,12 +36,13 @@ class HttpServer:
         on_end: Callable[[], None],
         keep_alive_s: int,
         drain_s: int,
+        hosts: Hosts,
         patience_s: float = PATIENCE_SECONDS,
     ) -> None:
         connection: Any = partial(_Connection, patience_s=patience_s, most=spare_connections())
         self._server = _AnnouncedServer(
             uvicorn.Config(
-                Edge(application, patience_s=patience_s),
+                Edge(application, patience_s=patience_s, hosts=hosts),
                 http=connection,
                 log_config=None,
                 access_log=False,
@@ -53,11 +55,11 @@ class HttpServer:
             on_end,
         )
 
-    def run(self, listener: socket.socket) -> None:
+    def run(self, listeners: Sequence[socket.socket]) -> None:
         """Serve; returns when it ended. Only for the main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _settled)  # uvicorn raises the signal once more when it is done
-        self._server.run(sockets=[listener])
+        self._server.run(sockets=list(listeners))
 
     def end(self) -> None:
         """End as if by a signal; from any thread."""

@@ -13,13 +13,15 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from hybrid.emulator.folder import DataFolder
-from hybrid.emulator.listening import is_loopback_address, listen, url_of
+from hybrid.emulator.listening import Hosts, is_loopback_address, listen, listen_also, url_of
 from hybrid.emulator.logs import log_to_stderr
 from hybrid.emulator.serverless.options import ServerlessOptions
 
@@ -37,6 +39,9 @@ _log = logging.getLogger(__name__)
 class ServeOptions:
     """``port`` 0 takes a free one, which the log names. ``host`` other than loopback needs ``allow_remote``.
 
+    ``also_listen`` are further addresses of this machine, on the same port: the gateway of the containers' network.
+    Browsers that come by one that is not loopback have to sign in.
+
     ``agent_type`` is the first deployment's when the organization is founded. ``serverless`` is for deployments of that
     type.
     """
@@ -48,6 +53,7 @@ class ServeOptions:
     deployment: str = "prod"
     agent_type: AgentType = "HYBRID"
     allow_remote: bool = False
+    also_listen: Sequence[str] = ()
     serverless: ServerlessOptions = field(default_factory=ServerlessOptions)
 
 
@@ -59,8 +65,7 @@ def serve(options: ServeOptions) -> NoReturn:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_at_once)
-    listener = listen(options.host, options.port, allow_remote=options.allow_remote)
-    with listener, DataFolder(options.data.absolute()) as folder:
+    with _listening(options) as listeners, DataFolder(options.data.absolute()) as folder:
         log_to_stderr()
         from hybrid.emulator.organization import Organization  # not before the socket listens
 
@@ -68,14 +73,23 @@ def serve(options: ServeOptions) -> NoReturn:
             folder.path, options.organization, options.deployment, options.agent_type, options.serverless
         )
         try:
-            loopback = is_loopback_address(options.host)
-            served = _serve_on(listener, organization, folder.path, open_to_loopback=loopback)
+            hosts = Hosts.of(listeners, anybody=not is_loopback_address(options.host))
+            served = _serve_on(listeners, organization, folder.path, hosts)
         finally:
             organization.close()
     _leave(0 if served else 1)
 
 
-def _serve_on(listener: socket.socket, organization: Organization, data: Path, *, open_to_loopback: bool) -> bool:
+@contextmanager
+def _listening(options: ServeOptions) -> Iterator[list[socket.socket]]:
+    """The sockets while they listen, the main one first."""
+    with ExitStack() as closing:
+        first = closing.enter_context(listen(options.host, options.port, allow_remote=options.allow_remote))
+        further = [closing.enter_context(one) for one in listen_also(first, options.also_listen)]
+        yield [first, *further]
+
+
+def _serve_on(listeners: Sequence[socket.socket], organization: Organization, data: Path, hosts: Hosts) -> bool:
     """Serve until told to end. False when that is because Dagster could not be loaded."""
     from hybrid.emulator.api.endpoint import GraphQLEndpoint
     from hybrid.emulator.api.meter import Meter
@@ -87,7 +101,7 @@ def _serve_on(listener: socket.socket, organization: Organization, data: Path, *
     from hybrid.emulator.rest import all_routes
     from hybrid.emulator.serverless.agents import ServerlessAgents
 
-    url, meter, failed = url_of(listener), Meter(), threading.Event()
+    url, meter, failed = url_of(listeners[0]), Meter(), threading.Event()
     signer, serverless = organization.signer, ServerlessAgents(organization, data, url)
 
     def load() -> Runtime:
@@ -108,6 +122,8 @@ def _serve_on(listener: socket.socket, organization: Organization, data: Path, *
 
     def begin() -> None:
         _log.info("Serving %s/%s at %s", organization.name, organization.deployment.name, url)
+        for further in listeners[1:]:
+            _log.info("Also at %s", url_of(further))
         loader.start()
         serverless.start()
 
@@ -123,15 +139,16 @@ def _serve_on(listener: socket.socket, organization: Organization, data: Path, *
 
     loader = RuntimeLoader(load, give_up, documents)
     endpoint = GraphQLEndpoint(organization, loader, Service(organization, loader, meter))
-    gate = BrowserGate(organization.tokens, open_to_loopback=open_to_loopback)
+    gate = BrowserGate(organization.tokens, open_to_loopback=not hosts.anybody)
     server = HttpServer(
         Application(organization, loader, endpoint, gate, meter, all_routes(organization, signer, data)),
         on_start=begin,
         on_end=wind_down,
         keep_alive_s=_KEEP_ALIVE_SECONDS,
         drain_s=_DRAIN_SECONDS,
+        hosts=hosts,
     )
-    server.run(listener)
+    server.run(listeners)
     loader.close()
     return not failed.is_set()
 

@@ -17,8 +17,6 @@ from hybrid.toolchain import Pulumi
 from hybrid.workspace import Workspace
 
 PROJECT: Final = "hybrid"
-EXAMPLE: Final = "local.example.yaml"
-LOCAL_STACK: Final = "local"
 
 _OWN_SECRETS: Final = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
@@ -31,7 +29,7 @@ def variables(workspace: Workspace, stack: str, pulumi: Pulumi, given: Mapping[s
     }
     if "PULUMI_BACKEND_URL" not in given:
         additions["PULUMI_BACKEND_URL"] = workspace.state.as_uri()
-    if stack == LOCAL_STACK and not _has_passphrase(given):
+    if is_personal(workspace, stack) and not _has_passphrase(given):
         additions["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(workspace.passphrase)
     if pulumi.origin == "build":
         # Pulumi's servers were out of reach when it was built: looking plugins up there costs seconds and finds nothing
@@ -47,7 +45,7 @@ def environment(workspace: Workspace, stack: str, pulumi: Pulumi, given: Mapping
 
 
 def prepare(workspace: Workspace, stack: str, given: Mapping[str, str]) -> None:
-    """Make what the first use of a stack needs: the state's folder; for the local stack its passphrase and its file.
+    """Make what the first use of a stack needs: the state's folder; for a personal one its passphrase and its file.
 
     Raises ``SettingsError`` when the folder cannot be written, the stack has no file, or a team's stack has no key
     for its secrets that the team shares.
@@ -57,8 +55,8 @@ def prepare(workspace: Workspace, stack: str, given: Mapping[str, str]) -> None:
         workspace.private.mkdir(mode=0o700, exist_ok=True)
         if "PULUMI_BACKEND_URL" not in given:
             workspace.state.mkdir(exist_ok=True)
-        if stack == LOCAL_STACK:
-            _prepare_local(workspace, file, given)
+        if is_personal(workspace, stack):
+            _prepare_personal(workspace, stack, file, given)
     except OSError as error:
         raise SettingsError(
             f"{error.filename or workspace.private} cannot be written.",
@@ -71,16 +69,22 @@ def prepare(workspace: Workspace, stack: str, given: Mapping[str, str]) -> None:
             why=f"stacks/{file.name} does not exist.",
             next_step="`hybrid up local` makes the local one; for others write that file (docs/settings.md).",
         )
-    if stack != LOCAL_STACK:
+    if not is_personal(workspace, stack):
         _require_shared_key(file, given)
 
 
-def _prepare_local(workspace: Workspace, file: Path, given: Mapping[str, str]) -> None:
-    made = not _has_passphrase(given) and _make_passphrase(workspace.passphrase)
+def is_personal(workspace: Workspace, stack: str) -> bool:
+    """Whether the stack is this machine's own: its file is made from a committed example and not committed itself
+    (docs/adr/0003-the-local-stack-file-is-personal.md)."""
+    return workspace.stack_example(stack).is_file()
+
+
+def _prepare_personal(workspace: Workspace, stack: str, file: Path, given: Mapping[str, str]) -> None:
+    if not _has_passphrase(given) and _make_passphrase(workspace.passphrase):
+        for personal in workspace.stack_files.glob("*.example.yaml"):
+            _forget_salt(workspace.stack_file(personal.name.removesuffix(".example.yaml")))
     if not file.exists():
-        _write_atomically(file, (workspace.stack_files / EXAMPLE).read_text(encoding="utf-8"))
-    elif made:
-        _forget_salt(file)
+        _write_atomically(file, workspace.stack_example(stack).read_text(encoding="utf-8"))
 
 
 def _require_shared_key(file: Path, given: Mapping[str, str]) -> None:
@@ -123,6 +127,8 @@ def _make_passphrase(path: Path) -> bool:
 
 def _forget_salt(file: Path) -> None:
     """A salt belongs to the passphrase it was made with; with a new passphrase Pulumi must make a new one."""
+    if not file.exists():
+        return
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if not line.startswith("encryptionsalt:")]
     if kept != lines:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hybrid.engine import backend, events, program
 from hybrid.engine.lock import UpdateLock, dead_engine_locks
@@ -72,8 +73,8 @@ class Engine:
         self._environment = {**backend.environment(workspace, stack, pulumi, given), "PULUMI_DEBUG_COMMANDS": "true"}
         self._interrupts = 0
 
-    def run(self, command: Command, listener: Listener) -> Outcome:
-        """Run ``command`` to its end.
+    def run(self, command: Command, listener: Listener, targets: Sequence[str] = ()) -> Outcome:
+        """Run ``command`` to its end; with ``targets`` (names of resources) the others stay as they are.
 
         Raises ``StackBusyError`` when somebody else updates the stack, ``EngineError`` when the engine ended with
         errors. A preview takes no lock of ours: it changes nothing.
@@ -86,7 +87,7 @@ class Engine:
                 lock.end_orphan(self._report)
                 self._clear_dead_locks()
             self._ensure_stack()
-            outcome, code, words = self._update(command, listener, lock if writes else None)
+            outcome, code, words = self._update(command, listener, lock if writes else None, targets)
             if code != 0 or outcome.errors:
                 raise self._error(command, outcome, code, words)
             if command == "destroy":
@@ -104,14 +105,42 @@ class Engine:
         for name in sweep(self._workspace.of_stack(self._stack).processes):
             self._report(f"An earlier update was killed and had left the process {name}; it is ended.")
 
-    def _update(self, command: Command, listener: Listener, lock: UpdateLock | None) -> tuple[Outcome, int, str]:
+    def outputs_of(self, name: str) -> dict[str, Any]:
+        """What the state says of the resource ``name``; secrets are ciphertext. Empty: there is none."""
+        self.prepare()
+        answer = self._call("stack", "export", "--stack", self._stack)
+        if answer.returncode != 0:
+            raise EngineError(
+                f"Pulumi could not read the state of the stack '{self._stack}'.",
+                why=redact((answer.stderr or answer.stdout).strip()),
+                next_step="check PULUMI_BACKEND_URL, and PULUMI_CONFIG_PASSPHRASE if the stack has one.",
+            )
+        resources = json.loads(answer.stdout).get("deployment", {}).get("resources") or ()
+        found = (each for each in resources if each["urn"].rpartition("::")[2] == name and not each.get("delete"))
+        resource: dict[str, Any] = next(found, {})
+        return dict(resource.get("outputs") or {})
+
+    def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self._pulumi.executable), *arguments, "--non-interactive"],
+            cwd=self._workspace.root,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _update(
+        self, command: Command, listener: Listener, lock: UpdateLock | None, targets: Sequence[str]
+    ) -> tuple[Outcome, int, str]:
         outcome = Outcome()
         with (
             tempfile.TemporaryDirectory(prefix="hybrid-") as folder,
             program.served() if _RUNS_PROGRAM[command] else nullcontext() as client,
         ):
             log = Path(folder) / "events"
-            process = self._start(self._arguments(command, log, client), Path(folder) / "output")
+            process = self._start(self._arguments(command, log, client, targets), Path(folder) / "output")
             if lock is not None:
                 lock.record_child(process.pid)
             with self._interruptible(process):
@@ -121,9 +150,10 @@ class Engine:
             words = (Path(folder) / "output").read_text(encoding="utf-8", errors="replace")
         return outcome, process.returncode, redact(words)
 
-    def _arguments(self, command: Command, log: Path, client: str | None) -> list[str]:
+    def _arguments(self, command: Command, log: Path, client: str | None, targets: Sequence[str]) -> list[str]:
         arguments = [str(self._pulumi.executable), command, "--stack", self._stack, "--non-interactive"]
         arguments += ["--color", "never", "--event-log", str(log)]
+        arguments += [f"--target=**::{name}" for name in targets]
         if command != "preview":
             arguments += ["--yes", "--skip-preview"]
         if command == "destroy":
@@ -175,15 +205,7 @@ class Engine:
         file = backend.state_file(self._workspace, self._stack, self._given)
         if file is not None and file.exists():
             return
-        answer = subprocess.run(
-            [str(self._pulumi.executable), "stack", "select", self._stack, "--create", "--non-interactive"],
-            cwd=self._workspace.root,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        answer = self._call("stack", "select", self._stack, "--create")
         if answer.returncode != 0:
             raise EngineError(
                 f"Pulumi could not make the stack '{self._stack}'.",

@@ -6,6 +6,7 @@ Source of the shapes: sdk/go/common/apitype/events.go of Pulumi 3.259.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,10 @@ _OPERATIONS: Final[dict[str, Operation]] = {
 }
 
 
+# how the resource LocationImage names the files of a build context
+_FILE: Final = re.compile(r'files(?:\.|\[")(.+?)(?:"\])?')
+
+
 @dataclass(frozen=True)
 class ResourceName:
     """A resource as people say it: ``Process emulator``."""
@@ -60,10 +65,18 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepEnded:
+    """``changed``: paths of the properties that differ, such as ``files["src/hello/defs.py"]``."""
+
     resource: ResourceName
     operation: Operation
     failed: bool
     changed: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is done, for people: files by their names alone, and not what only follows from them."""
+        files = tuple(found[1] for path in self.changed if (found := _FILE.fullmatch(path)))
+        return files or self.changed
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ def parse(line: str) -> Event | None:
     for kind, failed in (("resOutputsEvent", False), ("resOpFailedEvent", True)):
         if (step := document.get(kind)) and _is_told(step["metadata"]):
             metadata = step["metadata"]
-            changed = tuple(metadata.get("diffs") or sorted(metadata.get("detailedDiff") or ()))
+            changed = tuple(sorted(metadata.get("detailedDiff") or metadata.get("diffs") or ()))
             return StepEnded(ResourceName.from_urn(metadata["urn"]), _operation(metadata), failed, changed)
     if diagnostic := document.get("diagnosticEvent"):
         return _message(diagnostic)
@@ -159,6 +172,4 @@ def _message(diagnostic: dict[str, Any]) -> Message | None:
 
 
 def _without_marks(text: str) -> str:
-    import re
-
     return re.sub(r"<\{%[^%]*%\}>", "", text)

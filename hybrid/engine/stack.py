@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
 from stacks.served import served_locations
 from stacks.settings import from_file
+
+if TYPE_CHECKING:
+    from hybrid.delivery.images.spec import ImageSpec
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,12 @@ class Stack:
     def location_names(self) -> tuple[str, ...]:
         """The locations that the stack registers: none while it only prepares."""
         return tuple(folder.name for folder in self.folders) if self.who.settings.phase == "serve" else ()
+
+    def image_spec(self, folder: CodeLocationFolder) -> ImageSpec:
+        """What the image of ``folder`` is built from. Raises ``SettingsError``: the stack has no registry."""
+        from stacks.images import image_spec
+
+        return image_spec(self.who, folder)
 
 
 def identity(workspace: Workspace, stack: str) -> StackIdentity:

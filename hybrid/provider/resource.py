@@ -84,6 +84,14 @@ class Resource(ABC):
         """What the definition cannot say about ``inputs``; may hold unknown values."""
         return []
 
+    def completed(self, inputs: Properties, old_inputs: Properties, call: Call) -> Properties:
+        """``inputs`` with what this resource finds out itself before a difference is made, such as the hashes of files.
+
+        Called in previews, too, with inputs that are valid and may hold secrets and unknown values. ``old_inputs`` are
+        those of the state, or empty. Names beyond the definition's inputs must be among its outputs.
+        """
+        return inputs
+
     def diff(self, old_inputs: Properties, outputs: Properties, inputs: Properties) -> list[Change]:
         """What differs between state and program. Inputs may hold secrets and unknown values."""
         return changes(self.definition, old_inputs, inputs)

@@ -81,6 +81,8 @@ class Provider(ResourceProviderServicer):
             inputs = resource.definition.complete(_received(request.news))
             failures = list(record_failures(resource.definition.inputs, inputs))
             failures = failures or resource.check(reveal(inputs))
+            if not failures:
+                inputs = resource.completed(inputs, _received(request.olds), self._call(request.urn))
             return wire.CheckResponse(
                 inputs=encode(inputs),
                 failures=[wire.CheckFailure(property=found.path, reason=redact(found.reason)) for found in failures],
@@ -93,7 +95,7 @@ class Provider(ResourceProviderServicer):
             resource = self._of(request.urn)
             found = resource.diff(_received(request.old_inputs), _received(request.olds), _received(request.news))
             kept = [change for change in found if not _is_ignored(change.path, request.ignoreChanges)]
-            return _difference(resource.definition, kept)
+            return _difference(resource.definition, kept, request.news.fields.keys())
 
         return self._answered(context, diff)
 
@@ -236,8 +238,8 @@ def _foreseen(resource: Resource, inputs: Properties) -> Properties:
     return _state(resource.definition, inputs, outputs)
 
 
-def _difference(definition: Definition, changes: list[Change]) -> Any:
-    inputs = tuple(definition.inputs)
+def _difference(definition: Definition, changes: list[Change], given: Iterable[str]) -> Any:
+    inputs = {*definition.inputs, *given}
     return wire.DiffResponse(
         changes=wire.DiffResponse.DIFF_SOME if changes else wire.DiffResponse.DIFF_NONE,
         replaces=sorted({change.path for change in changes if change.replaces}),

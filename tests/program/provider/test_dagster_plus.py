@@ -108,6 +108,21 @@ def test_waiting_for_an_agent_that_never_comes_ends_with_the_reason(project, emu
 
     assert "Agent local is not RUNNING after 1 s." in said
     assert "Dagster+ never heard of it." in said
+    kept = project.outputs("ready")
+    assert (kept["ready"], kept["loaded"], kept["failed"]) == (False, {}, []), "a failed wait is in state, as failed"
+    assert "Agent local is not RUNNING" in project.up(succeeds=False), "so the next `up` waits again"
+
+
+def test_a_location_on_a_queue_that_the_agent_does_not_take_is_refused_before_the_wait(project, emulator):
+    project.declare(
+        emulator + "AgentReady('ready', AgentReadyArgs(connection=DAGSTER_PLUS, agent_label='local', "
+        "locations={'hello': '1'}, queues={'hello': 'gpu'}, agent_queues=AgentQueues(additional=['batch']), "
+        "timeout_seconds=60), AFTER)"
+    )
+
+    said = project.pulumi("preview", succeeds=False)
+
+    assert "queue 'gpu' is not one that agent local takes" in said, "preview says so, and nothing was waited for"
 
 
 def test_ctrl_c_ends_the_wait_for_an_agent(project, emulator, eventually):

@@ -32,6 +32,7 @@ def scope(host: str, *, method: str = "GET", kind: str = "http", **headers: str)
     return {
         "type": kind,
         "method": method,
+        "server": ("127.0.0.1", 3939),
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
     }
 

@@ -218,8 +218,8 @@ def agent():
 def location():
     """A location's status by name."""
 
-    def made(name, load_status="LOADED", error=None, outdated=False):
+    def made(name, load_status="LOADED", error=None, outdated=False, image=None, reported=None):
         failure = Failure(error, "  File x") if error else None
-        return CodeLocationStatus(name, load_status, None, failure, 1.0, 1.0, 1.0, outdated)
+        return CodeLocationStatus(name, load_status, image, failure, 1.0, 1.0, 1.0, outdated, reported)
 
     return made

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hybrid.errors import NotReadyError
 from hybrid.plus import PlusUnreachable
 from hybrid.provider import agent_ready
 from hybrid.provider.agent_ready import AgentReady
 from hybrid.provider.difference import Change
-from hybrid.provider.resource import CancelledError
+from hybrid.provider.resource import CancelledError, PartialError
 from hybrid.provider.supervisor import Status
 
 pytestmark = pytest.mark.unit
@@ -27,7 +26,10 @@ def inputs(connection, tmp_path):
         "connection": {**connection, "tokenFile": str(tmp_path / "api-token")},
         "agentLabel": "local",
         "locations": {"hello": "1", "world": "1"},
+        "images": {},
+        "queues": {},
         "triggers": {},
+        "heartbeatTimeoutSeconds": 60,
         "timeoutSeconds": 0.01,
     }
 
@@ -36,7 +38,7 @@ def test_a_running_agent_with_all_locations_loaded_is_ready(resource, plus, inpu
     plus.listed_agents = [agent(), agent(label="other", id="b")]
     plus.statuses = [location("hello"), location("world"), location("not ours", error="broken")]
 
-    assert resource.create(inputs, call).outputs == {"agentId": "a1", "ready": True}
+    assert resource.create(inputs, call).outputs == {"agentId": "a1", "ready": True, "loaded": {}, "failed": []}
 
 
 def test_it_waits_and_says_for_what(resource, plus, inputs, call, report, agent, location, monkeypatch):
@@ -60,7 +62,7 @@ def test_what_is_loaded_from_an_older_document_does_not_count(resource, plus, in
     plus.listed_agents = [agent()]
     plus.statuses = [location("hello"), location("world", outdated=True)]
 
-    with pytest.raises(NotReadyError, match="world is not loaded"):
+    with pytest.raises(PartialError, match="world is not loaded"):
         resource.create(inputs, call)
 
 
@@ -70,7 +72,7 @@ def test_each_failed_location_is_listed_with_its_traceback_and_only_when_all_hav
     plus.listed_agents = [agent()]
     plus.statuses = [location("hello", error="No module named nope"), location("world", error="boom")]
 
-    with pytest.raises(NotReadyError) as caught:
+    with pytest.raises(PartialError) as caught:
         resource.create(inputs, call)
 
     text = caught.value.sentence()
@@ -87,7 +89,7 @@ def test_a_predecessor_that_died_does_not_count_although_it_is_called_running(
     plus.statuses = [location("hello"), location("world")]
     inputs["heartbeatAfter"] = "2023-11-14T22:13:21+00:00"
 
-    with pytest.raises(NotReadyError, match="Agent local is not RUNNING"):
+    with pytest.raises(PartialError, match="Agent local is not RUNNING"):
         resource.create(inputs, call)
     plus.listed_agents.append(agent(heard=1_700_000_002.0, id="a2"))
 
@@ -101,7 +103,7 @@ def test_a_process_that_ends_again_and_again_is_not_waited_for(resource, inputs,
     (tmp_path / "output.log").write_text("dagster.yaml: Received unexpected config entry\n")
     inputs |= {"timeoutSeconds": 60, "processDirectory": str(tmp_path)}
 
-    with pytest.raises(NotReadyError, match="ends again and again") as caught:
+    with pytest.raises(PartialError, match="ends again and again") as caught:
         resource.create(inputs, call)
 
     assert "Received unexpected config entry" in caught.value.sentence()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from hybrid.provider import resources as classes
 from hybrid.provider import schema
 from hybrid.provider.catalog import resources
 from hybrid.provider.definition import PACKAGE
@@ -18,6 +20,10 @@ from hybrid.provider.definition import PACKAGE
 pytestmark = pytest.mark.unit
 
 SCHEMA = schema.package([resource.definition for resource in resources().values()])
+MODULES = sorted(file.stem for file in Path(schema.__file__).parent.glob("*resources.py"))
+classes = SimpleNamespace(
+    **{k: v for name in MODULES for k, v in vars(import_module(f"hybrid.provider.{name}")).items()}
+)
 NAMES = sorted(token.rpartition(":")[2] for token in SCHEMA["resources"])
 
 
