@@ -1,0 +1,1 @@
+"""A year of a small bakery's sales, modelled by dbt."""

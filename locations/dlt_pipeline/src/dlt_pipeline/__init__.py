@@ -1,0 +1,1 @@
+"""Daylight at four observatories, loaded by dlt into a warehouse."""

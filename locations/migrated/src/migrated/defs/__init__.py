@@ -1,0 +1,1 @@
+"""The location's definitions: one subject a module."""
