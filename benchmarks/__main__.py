@@ -1,6 +1,6 @@
 """``python -m benchmarks [PART…]``: measure, and print Markdown.
 
-Parts: stand-up, no-op, registration, storage, events, crowd.
+Parts: stand-up, no-op, registration, storage, events, crowd, images.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 
-from benchmarks import crowd, events, no_op_up, registration, stand_up, storage
+from benchmarks import crowd, events, images, no_op_up, registration, stand_up, storage
 from benchmarks.figure import Figure, table
 
 PARTS = {
@@ -19,6 +19,7 @@ PARTS = {
     "storage": storage.measure,
     "events": events.measure,
     "crowd": crowd.measure,
+    "images": images.measure,
 }
 
 

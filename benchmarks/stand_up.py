@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from agent.dagster_yaml import render
+from agent.launchers import stock_process_launcher
 from agent.spec import LocalAgentSpec
 from benchmarks.figure import Figure
 from hybrid.delivery.catalog import find_code_locations
@@ -74,7 +75,13 @@ def _by_hand(checkout: Checkout, memory: dict[str, float]) -> float:
         home = stack.process("agent")
         home.mkdir(parents=True)
         (home / "dagster.yaml").write_text(
-            render(LocalAgentSpec(), label=LABEL, deployment="prod", url=endpoint.agent_url)
+            render(
+                LocalAgentSpec(),
+                stock_process_launcher(LocalAgentSpec()),
+                label=LABEL,
+                deployment="prod",
+                url=endpoint.agent_url,
+            )
         )
         assert made.token is not None
         began = time.monotonic()

@@ -41,6 +41,14 @@ def serve(
     data: Annotated[Path, typer.Option(help="Folder for all that it keeps; made when missing.")],
     port: Annotated[int, typer.Option(help="TCP port of the UI and the API.", min=1, max=65535)] = 3939,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    also_listen: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Another address of this machine to listen on, on the same port, such as the gateway of the "
+            "containers' network; may be repeated. Browsers that come by it sign in.",
+        ),
+    ] = None,
     organization: Annotated[str, typer.Option(help="The organization's name.")] = "local",
     deployment: Annotated[str, typer.Option(help="The full deployment's name.")] = "prod",
     allow_remote: Annotated[
@@ -67,6 +75,8 @@ def serve(
 
     A Serverless deployment with its agent: [bold]hybrid emulator serve --data /tmp/plus --agent-type serverless[/]
 
+    For agents in containers: [bold]hybrid emulator serve --data /tmp/plus --also-listen 172.17.0.1[/]
+
     The switch at its hardest:
     [bold]hybrid emulator serve --data /tmp/plus --agent-type serverless --serverless-departure 0
     --hybrid-on-serverless hidden[/]
@@ -84,6 +94,7 @@ def serve(
             deployment=deployment,
             agent_type="SERVERLESS" if agent_type is AgentTypeOption.SERVERLESS else "HYBRID",
             allow_remote=allow_remote,
+            also_listen=also_listen or (),
             serverless=ServerlessOptions(
                 departure_seconds=serverless_departure,
                 hybrid_agents=hybrid_on_serverless.value,

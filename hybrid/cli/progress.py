@@ -24,6 +24,7 @@ _VERBS: Final = {
     "discard": ("letting go", "let go"),
     "same": ("checking", "unchanged"),
 }
+_REASONS_SHOWN: Final = 6
 _QUIET: Final = frozenset({"same", "read", "refresh"})
 
 
@@ -72,8 +73,8 @@ class UpdateProgress:
         if step.failed:
             self._line("✗", "red", f"{_VERBS[step.operation][0]} {step.resource} failed", took)
         elif self._preview:
-            why = f"  ({', '.join(step.changed)})" if step.changed else ""
-            self._line("+" if step.operation == "create" else "~", "yellow", f"{step.operation} {step.resource}{why}")
+            mark = "+" if step.operation == "create" else "~"
+            self._line(mark, "yellow", f"{step.operation} {step.resource}{_because(step.reasons)}")
         else:
             self._line("✓", "green", f"{_VERBS[step.operation][1]} {step.resource}", took)
 
@@ -99,3 +100,10 @@ class UpdateProgress:
             first = next(reversed(self._waiting.values()), "working")
             others = f" (and {len(self._waiting) - 1} more)" if len(self._waiting) > 1 else ""
             self._status.update(Text(redact(first.splitlines()[0][:160]) + others))
+
+
+def _because(reasons: tuple[str, ...]) -> str:
+    if not reasons:
+        return ""
+    rest = len(reasons) - _REASONS_SHOWN
+    return f"  ({', '.join(reasons[:_REASONS_SHOWN])}{f' and {rest} more' if rest > 0 else ''})"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
 StackName = Annotated[str, typer.Argument(help="The stack: a file stacks/Pulumi.STACK.yaml.", metavar="STACK")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before an organization's stack is changed.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
+
+
+RUNS_ON_DOWN = "HYBRID_RUNS_ON_DOWN"
+
+
+class RunsOnDown(StrEnum):
+    """What `down` does with runs in progress."""
+
+    WAIT = "wait"
+    TERMINATE = "terminate"
+    LEAVE = "leave"
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +69,11 @@ def preview(stack: StackName = "local", as_json: Json = False) -> None:
     _checked(stack)
     outcome = _run(stack, "preview")
     if as_json:
-        answer_json({"stack": stack, "changes": outcome.changes})
+        steps = [
+            {"resource": str(step.resource), "operation": step.operation, "because": list(step.reasons)}
+            for step in outcome.steps
+        ]
+        answer_json({"stack": stack, "changes": outcome.changes, "steps": steps})
     else:
         note("Nothing would change." if not outcome.changes else f"Would do: {_counts(outcome, done=False)}.")
 
@@ -75,33 +92,41 @@ def refresh(stack: StackName = "local", as_json: Json = False) -> None:
         note("All is as the state says." if not outcome.changes else f"Taken into the state: {_counts(outcome)}.")
 
 
-def down(stack: StackName = "local", yes: Yes = False) -> None:
-    """Take the stack away: locations, agent, token, processes, files. An embedded Dagster+ goes with its history
-    and stored values, unless `hybrid:emulator.keepHistory` is set; an organization keeps both.
+def down(
+    stack: StackName = "local",
+    yes: Yes = False,
+    runs: Annotated[
+        RunsOnDown | None, typer.Option(help="Runs in progress: wait for them, terminate them, or leave them.")
+    ] = None,
+) -> None:
+    """Take the stack away: locations, agent, token, processes, containers, files. An embedded Dagster+ goes with its
+    history and stored values, unless `hybrid:emulator.keepHistory` is set; an organization keeps both.
 
-    Examples: [bold]hybrid down[/]  ·  [bold]hybrid down staging --yes[/]
+    Examples: [bold]hybrid down[/]  ·  [bold]hybrid down staging --yes --runs terminate[/]
     """
     from hybrid.cli.console import note
+    from hybrid.engine.backend import is_personal
     from hybrid.engine.stack import identity
 
     workspace = Workspace.of_this_checkout()
-    if not workspace.stack_file(stack).exists() and stack == "local":
-        note("There is no local stack; nothing to take away.")
+    if not workspace.stack_file(stack).exists() and is_personal(workspace, stack):
+        note(f"There is no stack '{stack}'; nothing to take away.")
         return
     identity(workspace, stack)
     _agreed(stack, yes, "down")
-    outcome = _run(stack, "destroy")
+    # the provider reads it, in a process of the engine's
+    outcome = _run(stack, "destroy", {RUNS_ON_DOWN: runs.value} if runs else {})
     note("Nothing was standing." if not outcome.changes else f"Taken away: {_counts(outcome)}.")
 
 
-def _run(stack: str, command: Command) -> Outcome:
+def _run(stack: str, command: Command, variables: Mapping[str, str] | None = None) -> Outcome:
     from hybrid.cli.console import note, notes
     from hybrid.cli.progress import UpdateProgress
     from hybrid.cli.tools import pulumi_with_progress
     from hybrid.engine.engine import Engine
 
     workspace = Workspace.of_this_checkout()
-    engine = Engine(workspace, stack, pulumi_with_progress(), dict(os.environ), note)
+    engine = Engine(workspace, stack, pulumi_with_progress(), {**os.environ, **(variables or {})}, note)
     with UpdateProgress(notes, preview=command == "preview") as progress:
         return engine.run(command, progress)
 
@@ -132,7 +157,7 @@ def _checked(name: str) -> None:
 
     workspace = Workspace.of_this_checkout()
     if not workspace.stack_file(name).exists():
-        return  # the local one is made on first use; of others the engine says that they are missing
+        return  # a personal one is made on first use; of others the engine says that they are missing
     stack = Stack.read(workspace, name)
     if stack.who.settings.embedded:
         return

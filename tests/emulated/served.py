@@ -16,6 +16,7 @@ import psutil
 import yaml
 
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
+from agent.launchers import stock_process_launcher
 from agent.spec import LocalAgentSpec
 from tests.emulated.checkout import until
 from tests.ports import free_port
@@ -171,7 +172,8 @@ class ServedOrganization:
         """A real agent; ``changes`` are laid over its rendered ``dagster.yaml``, key by key."""
         home = self.folder / label
         home.mkdir(exist_ok=True)
-        text = render(spec or LocalAgentSpec(), label=label, deployment=deployment, url=self.url)
+        spec = spec or LocalAgentSpec()
+        text = render(spec, stock_process_launcher(spec), label=label, deployment=deployment, url=self.url)
         document = _laid_over(yaml.safe_load(text), changes or {})
         (home / "dagster.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
         variables = {AGENT_TOKEN_VARIABLE: token or self.agent_token(), "DAGSTER_HOME": str(home), **more_environment}

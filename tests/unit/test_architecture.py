@@ -43,6 +43,7 @@ ROOMS = {
 OURS = {"agent", "hybrid", "infra", "stacks"}
 MAY_IMPORT_PULUMI = ("stacks", "agent", "infra", "hybrid.provider", "hybrid.engine")
 MAY_SPEAK_HTTP_TO_DAGSTER_PLUS = ("hybrid.plus",)
+MAY_SPEAK_HTTP_TO_REGISTRIES = ("hybrid.delivery.images.transport",)
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -100,7 +101,7 @@ def test_pulumi_is_imported_only_where_resources_are_described_or_driven(name: s
 @pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
 def test_only_the_plus_room_speaks_to_dagster_plus(name: str, path: Path) -> None:
     clients = {"httpx", "requests", "dagster_cloud_cli.gql"} & imports(path)
-    assert not clients or name.startswith(MAY_SPEAK_HTTP_TO_DAGSTER_PLUS), (
+    assert not clients or name.startswith((*MAY_SPEAK_HTTP_TO_DAGSTER_PLUS, *MAY_SPEAK_HTTP_TO_REGISTRIES)), (
         f"{name} uses {clients}: hybrid.plus is the only door to Dagster+"
     )
 

@@ -1,0 +1,5 @@
+"""What tests of every kind share."""
+
+from __future__ import annotations
+
+pytest_plugins = ["tests.containers.fixtures"]
