@@ -8,7 +8,7 @@ ARGS ?=
 WORKERS ?= -n 3 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up down status preview test test-slow check docs bench lock clean
+.PHONY: help setup tools up down status preview test test-locations test-slow check docs bench lock clean
 
 # Without compiled bytecode every process of Dagster takes about three times as long to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,10 +36,13 @@ preview: tools ## Show what `make up` would change
 	@.venv/bin/hybrid preview $(STACK) $(ARGS)
 
 test: tools ## Run the tests
-	.venv/bin/pytest -q locations/hello/tests
+	@tests/locations.sh hello
 	.venv/bin/pytest $(WORKERS) $(ARGS)
 
-test-slow: tools ## Run the tests that take minutes
+test-locations: setup ## Run each code location's own tests in its own environment
+	@tests/locations.sh
+
+test-slow: tools test-locations ## Run the tests that take minutes
 	.venv/bin/pytest $(WORKERS) -m "slow and not live" $(ARGS)
 
 check: setup ## Check style, types and the import rule
@@ -55,9 +58,14 @@ docs: setup ## Write docs/settings.md and docs/conformance.md anew from what the
 bench: tools ## Measure speed and memory, each beside its peer
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-lock: setup ## Write requirements.lock anew from pyproject.toml (ARGS=--upgrade takes newer releases)
+lock: setup ## Write every requirements.lock anew (ARGS=--upgrade takes newer releases)
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 		--python-version 3.11 --all-extras pyproject.toml -o requirements.lock $(ARGS)
+	for folder in locations/*/; do .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
+		--no-emit-index-url --python-version 3.11 $$folder/pyproject.toml -o $$folder/requirements.lock $(ARGS); done
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --constraint requirements.lock agent/image/requirements.in \
+		-o agent/image/requirements.lock $(ARGS)
 
 clean: ## Remove the environment and caches; stacks and their state stay
 	rm -rf .venv .hybrid/bootstrap .mypy_cache .ruff_cache .pytest_cache .hypothesis

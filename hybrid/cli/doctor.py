@@ -60,7 +60,28 @@ def _findings(stack: str) -> list[Finding]:
     from hybrid.toolchain.doctor import check_machine
 
     workspace = Workspace.of_this_checkout()
-    return [*check_machine(workspace), _stack_file(workspace, stack), *_port(workspace, stack)]
+    return [
+        *check_machine(workspace),
+        _stack_file(workspace, stack),
+        *_port(workspace, stack),
+        *_containers(workspace, stack),
+    ]
+
+
+def _containers(workspace: Workspace, stack: str) -> list[Finding]:
+    """What a stack with images needs beside; nothing for another one."""
+    from hybrid.engine.stack import identity
+
+    try:
+        settings = identity(workspace, stack).settings
+    except HybridError:
+        return []  # said of the stack file already
+    if not settings.agent.needs_images or settings.registry is None:
+        return []
+    from hybrid.delivery.images.registry import Registry
+    from hybrid.toolchain.containers_doctor import check_containers
+
+    return check_containers(os.environ, settings.registry.address, Registry(os.environ).digest)
 
 
 def _stack_file(workspace: Workspace, stack: str) -> Finding:

@@ -48,8 +48,8 @@ def up(stack: StackName = "local", yes: Yes = False, as_json: Json = False) -> N
     from hybrid.cli.status import print_standing
     from hybrid.engine.stack import identity
 
-    _agreed(stack, yes, "up")
-    _checked(stack)
+    require_agreement(stack, yes, "up")
+    check_beforehand(stack)
     outcome = _run(stack, "up")
     note("Nothing had to change." if not outcome.changes else f"Done: {_counts(outcome)}.")
     ready = print_standing(stack, as_json=as_json)
@@ -66,7 +66,7 @@ def preview(stack: StackName = "local", as_json: Json = False) -> None:
     """
     from hybrid.cli.console import answer_json, note
 
-    _checked(stack)
+    check_beforehand(stack)
     outcome = _run(stack, "preview")
     if as_json:
         steps = [
@@ -113,7 +113,7 @@ def down(
         note(f"There is no stack '{stack}'; nothing to take away.")
         return
     identity(workspace, stack)
-    _agreed(stack, yes, "down")
+    require_agreement(stack, yes, "down")
     # the provider reads it, in a process of the engine's
     outcome = _run(stack, "destroy", {RUNS_ON_DOWN: runs.value} if runs else {})
     note("Nothing was standing." if not outcome.changes else f"Taken away: {_counts(outcome)}.")
@@ -131,7 +131,7 @@ def _run(stack: str, command: Command, variables: Mapping[str, str] | None = Non
         return engine.run(command, progress)
 
 
-def _agreed(stack: str, yes: bool, command: str) -> None:
+def require_agreement(stack: str, yes: bool, command: str) -> None:
     """The embedded stack is this machine's own; what serves an organization is changed only when somebody agrees."""
     from hybrid.engine.stack import identity
 
@@ -146,7 +146,7 @@ def _agreed(stack: str, yes: bool, command: str) -> None:
     typer.confirm(f"{command} the stack '{stack}'?", abort=True)
 
 
-def _checked(name: str) -> None:
+def check_beforehand(name: str) -> None:
     """What can be known before anything starts: the stack file, the locations' files, and of an organization whether
     it takes the token and the deployment waits for a Hybrid agent.
 

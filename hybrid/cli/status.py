@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,15 @@ from hybrid.errors import NotReadyError
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.measure import Measurement
+    from rich.text import Text
+
     from hybrid.engine.stack import Stack
     from hybrid.plus import Agent, CodeLocationStatus
 
 NOT_REGISTERED = "NOT_REGISTERED"
+_DIGITS = 12  # of a digest, as Docker shows them
 
 
 def register(app: typer.Typer) -> None:
@@ -150,7 +156,35 @@ def _location(found: CodeLocationStatus | None) -> tuple[Any, Any]:
     if found.error is not None:
         return Text("ERROR", style="red"), Text(found.error.message.strip().splitlines()[0])
     word = "LOADING" if found.is_outdated else found.load_status
-    return Text(word, style="green" if found.is_loaded else "yellow"), Text(found.image or "runs from its folder")
+    source = _Image(found.image) if found.image else Text("runs from its folder")
+    return Text(word, style="green" if found.is_loaded else "yellow"), source
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image in a column: whole where there is room, else without most of its digest, and then of its repository.
+    The digest's beginning tells one image of a location from the next, so it is what stays."""
+
+    reference: str
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        from rich.measure import Measurement
+
+        return Measurement(min(len(self.within(0)), options.max_width), len(self.reference))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        from rich.text import Text
+
+        yield Text(self.within(options.max_width), no_wrap=True, overflow="ellipsis")
+
+    def within(self, width: int) -> str:
+        """The reference in ``width`` columns, or in as many as a digest's beginning takes."""
+        repository, at, digest = self.reference.partition("@sha256:")
+        if len(self.reference) <= width or not at:
+            return self.reference
+        end = at + digest[:_DIGITS]
+        room = width - len(end)
+        return (repository if len(repository) <= room else f"{repository[: max(room - 1, 1)]}…") + end
 
 
 def _print_next(standing: Standing) -> None:

@@ -13,10 +13,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hybrid.errors import HybridError
 from hybrid.redaction import redact
+
+if TYPE_CHECKING:
+    from hybrid.delivery.catalog import CodeLocationFolder
+    from hybrid.workspace import Workspace
 
 Say = Callable[[str], None]
 """Takes a line of progress."""
@@ -42,6 +46,18 @@ class VirtualEnvironmentSpec:
     """A requirements file that pins versions."""
     python: str = sys.executable
     """An interpreter, or a version such as 3.12, that uv finds."""
+
+    @classmethod
+    def of_location(
+        cls, location: CodeLocationFolder, workspace: Workspace, further: Sequence[str] = ()
+    ) -> VirtualEnvironmentSpec:
+        """The environment in which the location runs on this machine, with ``further`` requirements if need be."""
+        return cls(
+            parent=workspace.environments,
+            requirements=tuple(dict.fromkeys((*location.requirements, *further))),
+            lock=location.lock,
+            python=str(workspace.python),
+        )
 
     @property
     def path(self) -> Path:

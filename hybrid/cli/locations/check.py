@@ -168,12 +168,7 @@ class _Checks:
         from hybrid.cli.console import note
         from hybrid.delivery.virtualenv import VirtualEnvironmentSpec, executable_of
 
-        spec = VirtualEnvironmentSpec(
-            parent=self.workspace.environments,
-            requirements=tuple(dict.fromkeys((*folder.requirements, *further))),
-            lock=folder.lock,
-            python=str(self.workspace.python),
-        )
+        spec = VirtualEnvironmentSpec.of_location(folder, self.workspace, further)
         with self.guard:
             lock = self.environments.setdefault(spec.path, threading.Lock())
         say: Callable[[str], None] = lambda text: note(f"… {folder.name}: {text}")  # noqa: E731

@@ -61,8 +61,8 @@ def deploy(
         note("Nothing to deploy.")
         _answer(standing, (), {}, {}, as_json=as_json)
         return
-    stacks._agreed(stack, yes, "locations deploy")
-    stacks._checked(stack)
+    stacks.require_agreement(stack, yes, "locations deploy")
+    stacks.check_beforehand(stack)
     engine = _engine(workspace, stack)
     if not engine.outputs_of(READY):
         raise UsageError(

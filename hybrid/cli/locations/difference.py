@@ -69,18 +69,13 @@ def _document(
     stack: Stack, workspace: Workspace, folder: CodeLocationFolder, image: ImageVerdict | None
 ) -> dict[str, Any]:
     from hybrid.delivery.document import location_document
-    from hybrid.delivery.virtualenv import VirtualEnvironmentSpec
+    from hybrid.delivery.virtualenv import VirtualEnvironmentSpec, executable_of
 
     platform = stack.who.settings.agent.kind
     if image is not None:
         return location_document(folder, image=image.would_be, platform=platform)
-    environment = VirtualEnvironmentSpec(
-        parent=workspace.environments,
-        requirements=folder.requirements,
-        lock=folder.lock,
-        python=str(workspace.python),
-    )
-    return location_document(folder, platform=platform, executable_path=str(environment.path / "bin" / "python"))
+    environment = VirtualEnvironmentSpec.of_location(folder, workspace)
+    return location_document(folder, platform=platform, executable_path=str(executable_of(environment.path)))
 
 
 def _rebuilds(images: Mapping[str, ImageVerdict]) -> bool:

@@ -65,18 +65,17 @@ class Builder:
         Raises ``TagTaken`` when the tag is there with other content.
         """
         reference = f"{spec.repository}:{content.tag}"
-        labels = self._registry.labels(reference)
-        if labels is None:
+        found = self._registry.described(reference)
+        if found is None:
             return None
-        if labels.get(HASH_LABEL) != content.hash:
+        if found.labels.get(HASH_LABEL) != content.hash:
             raise TagTaken(
                 f"{reference} is there already, with other content.",
-                why=f"Its label {HASH_LABEL} is {labels.get(HASH_LABEL, 'missing')}; the content here is "
+                why=f"Its label {HASH_LABEL} is {found.labels.get(HASH_LABEL, 'missing')}; the content here is "
                 f"{content.hash}. Somebody pushed it by another way.",
                 next_step="delete that tag in the registry, or take another repository.",
             )
-        digest = self._registry.digest(reference)
-        return None if digest is None else _published(spec, content, digest, built=False)
+        return _published(spec, content, found.digest, built=False)
 
     def publish(self, spec: ImageSpec, content: ImageContent, say: Say) -> PublishedImage:
         """The image in its registry, built and pushed only when it is not there.

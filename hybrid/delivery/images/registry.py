@@ -55,6 +55,14 @@ class Manifest:
         return self.media_type in _INDEXES or "manifests" in self.document
 
 
+@dataclass(frozen=True)
+class Described:
+    """What a registry tells of an image. ``labels`` are an index's annotations."""
+
+    digest: str
+    labels: Mapping[str, str]
+
+
 class Registry:
     """All registries, each with docker's login for it. One of this machine's own (127.0.0.1, localhost) is spoken to
     without TLS, as docker does. Safe for threads."""
@@ -62,6 +70,7 @@ class Registry:
     def __init__(self, environ: Mapping[str, str], transport: Transport | None = None) -> None:
         self._transport = transport or Transport(environ, Logins(environ))
         self._digests: dict[str, str] = {}
+        self._asking: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def digest(self, reference: str) -> str | None:
@@ -80,15 +89,15 @@ class Registry:
         return manifest.digest if manifest else None
 
     def digest_once(self, reference: str) -> str | None:
-        """Like ``digest``, asked once in this object's life: a base that many images share."""
+        """Like ``digest``, asked once in this object's life: a base that many images share. Threads that ask meanwhile
+        wait for the answer."""
         with self._lock:
-            if reference in self._digests:
-                return self._digests[reference]
-        found = self.digest(reference)
-        if found is not None:
-            with self._lock:
+            asking = self._asking.setdefault(reference, threading.Lock())
+        with asking:
+            found = self._digests.get(reference) or self.digest(reference)
+            if found is not None:
                 self._digests[reference] = found
-        return found
+            return found
 
     def manifest(self, reference: str) -> Manifest | None:
         """The manifest or index, checked against its digest; None when there is none."""
@@ -104,11 +113,16 @@ class Registry:
 
     def labels(self, reference: str) -> dict[str, str] | None:
         """The labels of an image, and for an index its annotations; None when there is no such image."""
+        described = self.described(reference)
+        return None if described is None else dict(described.labels)
+
+    def described(self, reference: str) -> Described | None:
+        """The digest and labels of what ``reference`` names now; None when there is no such image."""
         manifest = self.manifest(reference)
         if manifest is None:
             return None
         if manifest.is_index:
-            return _texts(manifest.document.get("annotations"))
+            return Described(manifest.digest, _texts(manifest.document.get("annotations")))
         parsed = Reference.parse(reference)
         digest = str((manifest.document.get("config") or {}).get("digest", ""))
         blob = self._asked("GET", parsed, f"blobs/{Reference.parse(f'{parsed.repository}@{digest}').digest}")
@@ -118,7 +132,7 @@ class Registry:
             configuration = json.loads(blob.content).get("config") or {}
         except (ValueError, AttributeError):
             raise RegistryError(f"The configuration of {parsed} cannot be read.") from None
-        return _texts(configuration.get("Labels"))
+        return Described(manifest.digest, _texts(configuration.get("Labels")))
 
     def put_index(
         self, repository: str, tag: str, images: Sequence[tuple[str, str]], annotations: Mapping[str, str]
