@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -79,7 +80,9 @@ def _type(annotation: Any) -> str:
         return "mapping"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "mapping, see below"
-    return {str: "text", int: "number", float: "number", bool: "`true` or `false`"}.get(annotation, str(annotation))
+    return {Path: "path", str: "text", int: "number", float: "number", bool: "`true` or `false`"}.get(
+        annotation, str(annotation)
+    )
 
 
 def _default(field: FieldInfo) -> str:

@@ -166,10 +166,13 @@ def from_file(path: Path, *, stack: str) -> Settings:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
+        personal = path.with_name(f"{stack}.example.yaml").is_file()
         raise SettingsError(
             f"There is no stack '{stack}'.",
             why=f"{source} does not exist.",
-            next_step="`hybrid up local` makes the local one; for others write that file (docs/settings.md).",
+            next_step=f"`hybrid up {stack}` makes it from stacks/{stack}.example.yaml."
+            if personal
+            else "write that file (docs/settings.md); `hybrid up local` makes a local stack.",
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{source} cannot be read.", why=str(error), next_step="mend the file.") from None

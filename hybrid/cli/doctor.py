@@ -79,9 +79,11 @@ def _containers(workspace: Workspace, stack: str) -> list[Finding]:
     if not settings.agent.needs_images or settings.registry is None:
         return []
     from hybrid.delivery.images.registry import Registry
-    from hybrid.toolchain.containers_doctor import check_containers
+    from hybrid.toolchain import find_pulumi
+    from hybrid.toolchain.containers_doctor import check_containers, check_plugin
 
-    return check_containers(os.environ, settings.registry.address, Registry(os.environ).digest)
+    found = check_containers(os.environ, settings.registry.address, Registry(os.environ).digest)
+    return [*found, check_plugin(os.environ, find_pulumi())] if settings.agent.kind == "docker" else found
 
 
 def _stack_file(workspace: Workspace, stack: str) -> Finding:

@@ -3,16 +3,22 @@ the login. Nothing is changed; the registry is asked one thing, read-only."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 from hybrid.containers.docker import Docker
 from hybrid.errors import HybridError
 from hybrid.toolchain.doctor import Finding
+from hybrid.toolchain.pulumi import Pulumi
 
 ENGINE: Final = "docker engine"
 BUILDER: Final = "docker builds"
 REGISTRY: Final = "registry"
+PLUGIN: Final = "docker plugin"
+_PLUGIN: Final = "pulumi-resource-docker"
 
 Ask = Callable[[str], object]
 """Asks a registry for an image by its reference, with docker's login; raises ``HybridError`` when it is refused."""
@@ -24,6 +30,26 @@ _PROBE: Final = "hybrid-agent:asked-by-doctor"
 def check_containers(environ: Mapping[str, str], address: str | None, ask: Ask) -> list[Finding]:
     """``environ`` is the person's; ``address`` the stack's ``hybrid:registry``, None: it has none."""
     return [_engine(environ), _builder(environ), *([] if address is None else [_registry(address, ask)])]
+
+
+def check_plugin(environ: Mapping[str, str], pulumi: Pulumi | None) -> Finding:
+    """Pulumi's docker plugin, which stands up network, volume and the agent's container. Where Pulumi was downloaded it
+    gets its plugins itself; where it had to be built nothing can be downloaded from its servers."""
+    beside = shutil.which(_PLUGIN, path=environ.get("PATH"))
+    if beside is not None:
+        return Finding(PLUGIN, "ok", f"{beside}, from PATH")
+    kept = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
+    found = sorted(path.name for path in kept.glob("resource-docker-v*") if path.is_dir())
+    if found:
+        return Finding(PLUGIN, "ok", found[-1].removeprefix("resource-docker-v"))
+    if pulumi is None or pulumi.origin != "build":
+        return Finding(PLUGIN, "ok", "got by Pulumi on first use")
+    return Finding(
+        PLUGIN,
+        "missing",
+        "Pulumi's servers, from which it comes, were out of reach when Pulumi was built here",
+        f"where they can be reached: pulumi plugin install resource docker {version('pulumi-docker')}",
+    )
 
 
 def _engine(environ: Mapping[str, str]) -> Finding:

@@ -9,7 +9,8 @@ import pytest
 from hybrid.containers.docker import Docker, EngineAbsent, EngineInfo, EngineTooOld
 from hybrid.errors import HybridError
 from hybrid.toolchain import containers_doctor
-from hybrid.toolchain.containers_doctor import check_containers
+from hybrid.toolchain.containers_doctor import check_containers, check_plugin
+from hybrid.toolchain.pulumi import Origin, Pulumi
 
 pytestmark = pytest.mark.unit
 
@@ -73,3 +74,25 @@ def test_a_refused_login_is_missing(machine: Machine) -> None:
 
     finding = check_containers({}, "ghcr.io/acme", refuse)[-1]
     assert (finding.status, finding.next_step) == ("missing", "docker login ghcr.io")
+
+
+def pulumi(origin: Origin) -> Pulumi:
+    return Pulumi(Path("/tools/pulumi"), "3.259.0", origin, Path("/tools"))
+
+
+def test_a_plugin_on_path_is_the_one_that_is_used(tmp_path: Path) -> None:
+    plugin = tmp_path / "pulumi-resource-docker"
+    plugin.write_text("#!/bin/sh\n")
+    plugin.chmod(0o755)
+    found = check_plugin({"PATH": str(tmp_path), "PULUMI_HOME": str(tmp_path / "none")}, pulumi("build"))
+    assert (found.status, str(plugin) in found.detail) == ("ok", True), "Pulumi takes what is on PATH first"
+
+
+def test_a_pulumi_that_was_built_here_cannot_get_the_plugin_by_itself(tmp_path: Path) -> None:
+    environ = {"PATH": "", "PULUMI_HOME": str(tmp_path)}
+    found = check_plugin(environ, pulumi("build"))
+    assert found.status == "missing", "`up` would end in Pulumi's own words about a plugin"
+    assert "plugin install resource docker" in (found.next_step or ""), "what to type"
+    assert check_plugin(environ, pulumi("download")).status == "ok", "a downloaded one fetches what it needs"
+    (tmp_path / "plugins" / "resource-docker-v5.2.0").mkdir(parents=True)
+    assert check_plugin(environ, pulumi("build")).status == "ok", "it is there already"
