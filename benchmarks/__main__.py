@@ -1,6 +1,6 @@
 """``python -m benchmarks [PART…]``: measure, and print Markdown.
 
-Parts: stand-up, no-op, registration, storage, events, crowd, images.
+Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 
-from benchmarks import crowd, events, images, no_op_up, registration, stand_up, storage
+from benchmarks import crowd, delivery, events, images, no_op_up, registration, stand_up, storage
 from benchmarks.figure import Figure, table
 
 PARTS = {
@@ -20,6 +20,7 @@ PARTS = {
     "events": events.measure,
     "crowd": crowd.measure,
     "images": images.measure,
+    "delivery": delivery.measure,
 }
 
 

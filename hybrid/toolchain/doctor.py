@@ -149,14 +149,10 @@ def docker(machine: Machine) -> Finding:
     """Images of code locations are built with it; the local stack does without."""
     found = machine.which("docker")
     if found is None:
-        return Finding(
-            "docker", "warning", "not on PATH; only stacks with containers need it", "install it for images."
-        )
+        return Finding("docker", "warning", "not on PATH; containers need it", "install it for images.")
     answer = machine.run([str(found), "version", "--format", "{{.Server.Version}}"], machine.environ, seconds=5)
     if answer.code != 0:
-        return Finding(
-            "docker", "warning", "its engine does not answer; only stacks with containers need it", "start it."
-        )
+        return Finding("docker", "warning", "no engine answers; only stacks with containers need one", "start it.")
     return Finding("docker", "ok", f"{answer.output.strip()}, {found}")
 
 

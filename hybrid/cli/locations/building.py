@@ -108,11 +108,18 @@ def dockerfile(
         return
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+            try:
+                file.write(text)
+                file.flush()
+            except OSError:  # on a full disk an empty file would stay, and would be taken for the team's own
+                path.unlink()
+                raise
     except FileExistsError:
         note(f"{path} is there already and stays as it is.")
     except OSError as error:
-        raise UsageError(f"{path} cannot be written.", why=error.strerror, next_step="mend its folder.") from None
+        raise UsageError(
+            f"{path} cannot be written.", why=error.strerror, next_step="make room or mend its folder's permissions."
+        ) from None
     else:
         note(f"Written: {path}. It is yours now: `up` builds from it, and no longer from what this command prints.")
 

@@ -25,6 +25,8 @@ _PAUSE: Final = 2.0  # seconds before another push, doubled each time
 _PUSHED: Final = re.compile(r"digest: (sha256:[0-9a-f]{64}) size: \d+")
 _REFUSED: Final = ("unauthorized", "denied", "no basic auth credentials", "authentication required", "403 forbidden")
 _FULL: Final = "no space left on device"
+_BROKEN: Final = "unexpected http status: 5"  # docker 20.10 says no more of a registry that failed by itself
+_AGAIN: Final = re.compile(r"[0-9a-f]+: Retrying in (\d+) seconds?")
 
 Say = Callable[[str], None]
 Check = Callable[[], None]
@@ -130,22 +132,21 @@ class Builder:
         for attempt in range(1, self._pushes + 1):
             say(f"pushing {local}" + (f", attempt {attempt}" if attempt > 1 else ""))
             said = []
-            code = self._docker().follow(["push", local], said.append, self._check)
+            code = self._docker().follow(["push", local], _without_waits(said.append, local, say), self._check)
             text = "\n".join(said)
             if code == 0:
                 return self._confirmed(local, text)
             if any(words in text.lower() for words in _REFUSED):
                 parsed = Reference.parse(local)
                 raise refused(parsed.registry, parsed.path)
+            if _BROKEN in text.lower():
+                break  # docker has tried for most of a minute
             if attempt < self._pushes:
                 self._wait(self._pause * 2 ** (attempt - 1))
-        full = _FULL in "\n".join(said).lower()
         raise PushFailed(
             f"{local} could not be pushed.",
             why=last_lines("\n".join(said)),
-            next_step="the registry's disk is full: free some of it."
-            if full
-            else "look at the network and the registry, and run the command again: what arrived is not sent again.",
+            next_step=_advice("\n".join(said).lower()),
         )
 
     def _wait(self, seconds: float) -> None:
@@ -213,6 +214,30 @@ def _in_engine(reference: Reference, docker: Callable[[], Docker], fault: Regist
         if Reference.parse(repository).repository == reference.repository:
             return str(digest)
     return f"{LOCAL}{id}"
+
+
+def _without_waits(take: Say, local: str, say: Say) -> Say:
+    """Hands on what a push says but for the seconds that docker counts down; the start of each pause is told."""
+    longest = 0
+
+    def line(text: str) -> None:
+        nonlocal longest
+        waiting = _AGAIN.fullmatch(text)
+        if waiting is None:
+            take(text)
+        elif int(waiting[1]) > longest:  # each pause is longer than the one before
+            longest = int(waiting[1])
+            say(f"pushing {local}: the registry did not take a layer; docker tries again in {longest} s")
+
+    return line
+
+
+def _advice(said: str) -> str:
+    if _FULL in said:
+        return "the registry's disk is full: free some of it."
+    if _BROKEN in said:
+        return "the registry itself failed: look at its own log, and whether its disk is full; then run this again."
+    return "look at the network and the registry, and run the command again: what arrived is not sent again."
 
 
 def _arguments(spec: ImageSpec, content: ImageContent, folder: Path, platform: str) -> list[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from hybrid.delivery.images.errors import DockerfileError
+from hybrid.delivery.images.reference import Reference
+from hybrid.errors import SettingsError
 
 PLATFORM_ARGUMENTS: Final = frozenset(
     f"{side}{part}" for side in ("TARGET", "BUILD") for part in ("PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT")
@@ -116,6 +118,10 @@ class Dockerfile:
     def _external(self, image: str, written: str, instruction: _Instruction, within: str = "") -> External:
         if not image:
             raise self._wrong(instruction, f"{written} is empty: give it a default, or a build argument")
+        try:
+            Reference.parse(image)
+        except SettingsError as error:
+            raise self._wrong(instruction, f"{error.what.removesuffix('.')}: {error.why}".removesuffix(".")) from None
         place = instruction.start + len(instruction.word)
         if within:
             place = self.text.find(within, place, instruction.end)

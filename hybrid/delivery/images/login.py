@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,12 +48,21 @@ class Logins:
             self._found.pop(registry, None)
 
     def _look_up(self, registry: str) -> Login | None:
-        # it imports the whole client, which a command that asks no registry shall not wait for
+        file = self._file()
+        if not file.is_file():
+            return None
+        plain = _plain(file, registry)
+        return plain or self._by_docker(registry, file)
+
+    def _by_docker(self, registry: str, file: Path) -> Login | None:
+        # it imports the whole client, as much work as all other imports of a command that asks a registry
         import docker.auth  # type: ignore[import-untyped]
         import docker.errors  # type: ignore[import-untyped]
 
         try:
-            entry = self._configuration().resolve_authconfig(None if registry == HUB else registry)
+            json.loads(file.read_bytes() or b"{}")  # docker-py takes what is no JSON for a file without logins
+            configuration: AuthConfig = docker.auth.load_config(config_path=str(file), credstore_env=self._environ)
+            entry = configuration.resolve_authconfig(None if registry == HUB else registry)
         except (docker.errors.DockerException, ValueError, OSError) as error:
             raise LoginRefused(
                 f"The login for {registry} cannot be read.",
@@ -66,12 +77,21 @@ class Logins:
         user, password = entry.get("username") or entry.get("Username"), entry.get("password") or entry.get("Password")
         return Login(user, Token(password)) if user and password else None
 
-    def _configuration(self) -> AuthConfig:
-        import docker.auth
-
+    def _file(self) -> Path:
         home = Path(self._environ.get("HOME") or Path.home())
         folder = self._environ.get("DOCKER_CONFIG")
-        file = (Path(folder) if folder else home / ".docker") / "config.json"
-        if not file.is_file():
-            return docker.auth.AuthConfig({}, self._environ)
-        return docker.auth.load_config(config_path=str(file), credstore_env=self._environ)
+        return (Path(folder) if folder else home / ".docker") / "config.json"
+
+
+def _plain(file: Path, registry: str) -> Login | None:
+    """The login that stands in the file itself, under the registry's plain name and with no helper that could know
+    better; None when it takes docker-py to tell."""
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        entry = document["auths"][registry]
+        if document.get("credsStore") or document.get("credHelpers") or "identitytoken" in entry:
+            return None
+        user, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return Login(user, Token(password)) if user and password else None

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from hybrid.delivery.images.errors import ContextError, RegistryUnreachable
+from hybrid.delivery.images.registry import Described
 from hybrid.delivery.images.spec import HASH_LABEL
 from hybrid.errors import HybridError
 from hybrid.provider.location_image import LocationImage
@@ -34,9 +35,10 @@ class FakeImages:
 
     digest_once = digest
 
-    def labels(self, reference):
-        self.digest(reference)
-        return self.all_labels.get(reference)
+    def described(self, reference):
+        digest = self.digest(reference)
+        labels = self.all_labels.get(reference)
+        return None if labels is None else Described(digest, labels)
 
     def docker(self):
         raise AssertionError("nothing is built here")

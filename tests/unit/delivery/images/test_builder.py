@@ -17,6 +17,7 @@ from hybrid.delivery.images.errors import (
     RegistryUnreachable,
     TagTaken,
 )
+from hybrid.delivery.images.registry import Described
 from hybrid.delivery.images.spec import HASH_LABEL, ImageSpec
 
 pytestmark = pytest.mark.unit
@@ -33,8 +34,9 @@ class FakeRegistry:
 
     digest_once = digest
 
-    def labels(self, reference):
-        return self.all_labels.get(reference)
+    def described(self, reference):
+        labels = self.all_labels.get(reference)
+        return None if labels is None else Described(self.digests.get(reference, DIGEST), labels)
 
     def put_index(self, repository, tag, images, annotations):
         self.indexes.append((repository, tag, list(images), dict(annotations)))
@@ -54,8 +56,9 @@ class FakeDocker:
         check()
         self.calls.append(list(arguments))
         if arguments[0] == "push":
-            code, line = self.pushes.pop(0) if self.pushes else (0, f"t: digest: {DIGEST} size: 5")
-            told(line)
+            code, text = self.pushes.pop(0) if self.pushes else (0, f"t: digest: {DIGEST} size: 5")
+            for line in text.splitlines():
+                told(line)
             if code == 0:
                 self.registry.digests[arguments[1]] = DIGEST
             return code
@@ -164,6 +167,19 @@ def test_a_push_that_stays_cut_says_so(builder, docker, spec):
 
     with pytest.raises(PushFailed, match=r"(?s)unexpected EOF.*what arrived is not sent again"):
         builder.publish(spec, content(spec), silent)
+
+
+def test_a_registry_that_fails_by_itself_is_told_once_with_the_pauses_that_docker_makes(builder, docker, spec):
+    counted = [f"37fd584efe29: Retrying in {left} second{'s' if left > 1 else ''}" for left in (5, 4, 1, 10, 9, 1)]
+    docker.pushes = [(1, "\n".join([*counted, "received unexpected HTTP status: 500 Internal Server Error"]))]
+    told = []
+
+    with pytest.raises(PushFailed, match="500 Internal Server Error") as failed:
+        builder.publish(spec, content(spec), told.append)
+    assert "whether its disk is full" in str(failed.value), "docker does not say which fault it is"
+    assert "Retrying" not in str(failed.value), "counted seconds would push the reason out of what is shown"
+    assert [text.rpartition("again in ")[2] for text in told if "again in" in text] == ["5 s", "10 s"]
+    assert [call[0] for call in docker.calls].count("push") == 1, "docker itself tried for most of a minute"
 
 
 def test_a_refused_push_is_not_tried_again(builder, docker, spec):

@@ -82,6 +82,7 @@ def test_an_image_without_a_digest_stays_as_it_is_written():
         ("FROM a:$TARGETARCH", "depends on the platform"),
         ("FROM a AS", "not of the form"),
         ("FROM py\\\nthon", "over several lines"),
+        ("FROM a\nFROM $UNSET/b:1", r"line 2: .*\n'/b:1' is no image reference: "),
     ],
 )
 def test_what_cannot_be_told_before_the_build_is_refused(text, why):

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -115,6 +116,22 @@ def test_a_digest_and_labels_are_read(server, registry):
     assert registry.labels(f"{server.host}/acme/x:2") is None
 
 
+def test_digest_and_labels_together_take_two_questions(server, registry):
+    found = registry.described(f"{server.host}/acme/x:1")
+
+    assert found is not None, "it is there"
+    assert (found.digest, found.labels) == (digest(MANIFEST), {"a": "b"})
+    assert len(server.seen) == 2, "one for the manifest and one for its configuration, for each unchanged location"
+
+
+def test_a_base_that_many_images_share_is_asked_for_once_also_at_the_same_time(server, registry):
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(registry.digest_once, [f"{server.host}/acme/x:1"] * 8))
+
+    assert found == {digest(MANIFEST)}
+    assert len(server.seen) == 1, "the others wait for the first one's answer"
+
+
 def test_no_password_is_sent_to_a_registry_that_asks_for_none(server, registry):
     registry.digest(f"{server.host}/acme/x:1")
 
@@ -125,6 +142,29 @@ def test_the_login_that_docker_has_is_used_when_asked_for(server, registry):
     server.login = f"me:{PASSWORD}"
 
     assert registry.digest(f"{server.host}/acme/x:1") == digest(MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("entry", "more", "by_docker"),
+    [
+        ({"auth": base64.b64encode(b"me:a:b").decode()}, {}, False),
+        ({"auth": base64.b64encode(b"me:a:b").decode()}, {"credsStore": "desktop"}, True),
+        ({"auth": base64.b64encode(b"me:a:b").decode()}, {"credHelpers": {"elsewhere": "mine"}}, True),
+        ({"auth": "", "identitytoken": "t"}, {}, True),
+        ({}, {}, True),
+        ("no entry", {}, True),
+        ({"auth": "%%%"}, {}, True),
+    ],
+)
+def test_only_a_login_that_stands_in_the_file_is_read_without_docker_py(tmp_path, entry, more, by_docker, monkeypatch):
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"r.example": entry}, **more}))
+    logins, asked = Logins({"DOCKER_CONFIG": str(tmp_path)}), []
+    monkeypatch.setattr(logins, "_by_docker", lambda registry, file: asked.append(registry))
+
+    login = logins.of("r.example")
+
+    assert bool(asked) == by_docker, "a helper or a token is for docker-py"
+    assert login is None if by_docker else (login.user, login.password.reveal()) == ("me", "a:b")
 
 
 def test_a_token_is_fetched_with_the_login_and_used_again(server, registry):
@@ -224,3 +264,10 @@ def test_a_credential_helper_is_asked_and_its_fault_is_told(server, registry, tm
     helper.write_text("#!/bin/sh\necho the session has lapsed; exit 1\n")
     with pytest.raises(LoginRefused, match=r"(?s)cannot be read.*docker login"):
         Registry(environ).digest(f"{server.host}/acme/x:1")
+
+
+def test_settings_of_docker_that_are_no_json_are_no_missing_login(server, registry, tmp_path):
+    server.login = f"me:{PASSWORD}"
+    (tmp_path / "config.json").write_text('{"auths": [')
+    with pytest.raises(LoginRefused, match=r"(?s)cannot be read.*config\.json"):
+        Registry({"DOCKER_CONFIG": str(tmp_path)}).digest(f"{server.host}/acme/x:1")
