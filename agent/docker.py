@@ -127,7 +127,8 @@ def _container(args: DockerAgentArgs, volume: pulumi.Output[str]) -> dict[str, A
             docker.ContainerUploadArgs(file=f"{HOME}/dagster.yaml", content=text),
             docker.ContainerUploadArgs(file=TOKEN_FILE, content=pulumi.Output.secret(args.token), permissions="0400"),
         ],
-        "volumes": _volumes(spec, volume),
+        "volumes": [docker.ContainerVolumeArgs(volume_name=volume, container_path=STORAGE)],
+        "mounts": _mounts(spec),
         "labels": [
             docker.ContainerLabelArgs(label=STACK_LABEL, value=args.stack),
             # the engine does not show what was put into a container, so that its label says whether it is this
@@ -165,14 +166,13 @@ def _environment(args: DockerAgentArgs) -> dict[str, str]:
     return {**_ORPHANS, **login, **args.environment, **args.spec.environment}
 
 
-def _volumes(spec: DockerAgentSpec, volume: pulumi.Output[str]) -> list[docker.ContainerVolumeArgs]:
-    mounted = [
-        docker.ContainerVolumeArgs(host_path=spec.socket, container_path=_SOCKET),
-        docker.ContainerVolumeArgs(volume_name=volume, container_path=STORAGE),
-    ]
+def _mounts(spec: DockerAgentSpec) -> list[docker.ContainerMountArgs]:
+    """What is the machine's. As mounts, which a path that is not there makes fail; as a volume the engine would make a
+    folder of that name, and the agent would start again and again without its socket."""
+    mounted = [docker.ContainerMountArgs(type="bind", source=spec.socket, target=_SOCKET)]
     if spec.registry_credentials is not None:
-        login = docker.ContainerVolumeArgs(
-            host_path=spec.registry_credentials, container_path=_DOCKER_CONFIG, read_only=True
+        login = docker.ContainerMountArgs(
+            type="bind", source=spec.registry_credentials, target=_DOCKER_CONFIG, read_only=True
         )
         mounted.append(login)
     return mounted

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from hybrid.cli.console import note
+from hybrid.errors import DagsterPlusError
 from hybrid.plus import Patience, PlusClient, Wait, api_token
 
 if TYPE_CHECKING:
@@ -21,8 +22,14 @@ def client_of(who: StackIdentity, *, patient: bool = False) -> PlusClient:
     """A client for the stack's Dagster+.
 
     ``patient`` outlasts a Dagster+ that goes away for a minute, for what watches something that goes on meanwhile.
-    Raises ``SettingsError`` when there is no usable API token.
+    Raises ``SettingsError`` when there is no usable API token, ``DagsterPlusError`` when the embedded Dagster+ does not
+    stand.
     """
+    if who.token_file is not None and not who.token_file.exists():
+        raise DagsterPlusError(
+            f"The embedded Dagster+ of the stack '{who.stack}' does not stand.",
+            next_step=f"`hybrid up {who.stack}` stands it up.",
+        )
     patience = Patience() if patient else _EMBEDDED if who.settings.embedded else _PATIENCE
     token = api_token(os.environ, who.token_file)
     return PlusClient(who.endpoint, token, patience=patience, on_wait=_say)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hybrid.delivery.catalog import CodeLocationFolder
+from hybrid.errors import SettingsError
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
 from stacks.served import served_locations
@@ -38,6 +39,29 @@ class Stack:
         from stacks.images import image_spec
 
         return image_spec(self.who, folder)
+
+
+def stack_names(workspace: Workspace) -> list[str]:
+    """The stacks that have a file, by name."""
+    files = workspace.stack_files.glob("Pulumi.*.yaml")
+    return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
+
+
+def environments(workspace: Workspace) -> dict[str, list[str]]:
+    """The stacks of each environment. Those whose file is wrong are nobody's: the others are not held up by them.
+
+    Raises ``SettingsError`` when all that there are are wrong.
+    """
+    found: dict[str, list[str]] = {}
+    wrong: list[SettingsError] = []
+    for name in stack_names(workspace):
+        try:
+            found.setdefault(identity(workspace, name).settings.environment, []).append(name)
+        except SettingsError as error:
+            wrong.append(error)
+    if wrong and not found:
+        raise wrong[0]
+    return found
 
 
 def identity(workspace: Workspace, stack: str) -> StackIdentity:

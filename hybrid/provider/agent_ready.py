@@ -364,7 +364,7 @@ def _late(seen: _Seen, inputs: Properties) -> NotReadyError:
     return NotReadyError(
         f"After {seconds} {', '.join(seen.waiting)} {'are' if len(seen.waiting) > 1 else 'is'} not loaded.",
         why="\n\n".join(reasons) or f"Agent {inputs['agentLabel']} is RUNNING; it has not reported them.",
-        next_step="look at the agent's log (`hybrid logs` for a local one), then run `up` again.",
+        next_step="look at the agent's log (`hybrid logs STACK`), then run `up` again.",
     )
 
 
@@ -375,5 +375,5 @@ def _absent(seen: _Seen, inputs: Properties, seconds: str) -> NotReadyError:
     return NotReadyError(
         f"Agent {inputs['agentLabel']} is not RUNNING after {seconds}.",
         why="\n".join([known, *errors]),
-        next_step="look at the agent's log (`hybrid logs` for a local one), then run `up` again.",
+        next_step="look at the agent's log (`hybrid logs STACK`), then run `up` again.",
     )

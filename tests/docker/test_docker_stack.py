@@ -61,7 +61,9 @@ class DockerStack:
         for name in ("alpha", "beta"):
             self.checkout.location(name, CODE.replace("{version}", "one"))
         path = containers.environ["PATH"]
-        self._more = {**containers.environ, "PATH": os.pathsep.join([plugin, path]) if plugin else path}
+        # not all of the shell: a HYBRID_ROOT of somebody's would lead to another checkout
+        docker = {name: value for name, value in containers.environ.items() if name.startswith("DOCKER_")}
+        self._more = {**docker, "PATH": os.pathsep.join([plugin, path]) if plugin else path}
 
     def _settings(self) -> str:
         socket = self.containers.environ["DOCKER_HOST"].removeprefix("unix://")

@@ -62,11 +62,11 @@ def check(names: Names = None, env: Environment = None, tests: Tests = False, as
 
 
 def _stack_and_names(workspace: Workspace, given: Sequence[str], environment: str | None) -> tuple[str, list[str]]:
-    from hybrid.engine.stack import identity
+    from hybrid.engine.stack import environments, stack_names
 
     if environment is None and not given:
         return "local", []
-    stacks = [path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in _stack_files(workspace)]
+    stacks = stack_names(workspace)
     if environment is None:
         if given[0] in stacks:
             return given[0], list(given[1:])
@@ -75,7 +75,7 @@ def _stack_and_names(workspace: Workspace, given: Sequence[str], environment: st
             why=f"The first argument is a stack. There are: {', '.join(stacks) or 'none'}.",
             next_step=f"`hybrid locations check local {shlex.quote(given[0])}` checks a location of that name.",
         )
-    of_it = [stack for stack in stacks if identity(workspace, stack).settings.environment == environment]
+    of_it = environments(workspace).get(environment, [])
     if len(of_it) == 1:
         return of_it[0], list(given)
     raise UsageError(
@@ -83,10 +83,6 @@ def _stack_and_names(workspace: Workspace, given: Sequence[str], environment: st
         why=f"There are: {', '.join(of_it or stacks) or 'none'}.",
         next_step="name the stack instead of its environment.",
     )
-
-
-def _stack_files(workspace: Workspace) -> list[Path]:
-    return sorted(workspace.stack_files.glob("Pulumi.*.yaml"))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,22 +75,17 @@ def render(
 
 
 def _stacks_of(workspace: Workspace, environment: str) -> list[Stack]:
-    from hybrid.engine.stack import Stack, identity
+    from hybrid.engine.stack import Stack, environments
 
-    names = [path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in _stack_files(workspace)]
-    chosen = [name for name in names if identity(workspace, name).settings.environment == environment]
+    known = environments(workspace)
+    chosen = known.get(environment)
     if not chosen:
-        known = sorted({identity(workspace, name).settings.environment for name in names})
         raise UsageError(
             f"No stack is of the environment '{environment}'.",
-            why=f"There are: {', '.join(known) or 'none'}.",
+            why=f"There are: {', '.join(sorted(known)) or 'none'}.",
             next_step="name one of them, or set `hybrid:environment` in a stack's file.",
         )
     return [Stack.read(workspace, name) for name in chosen]
-
-
-def _stack_files(workspace: Workspace) -> list[Path]:
-    return sorted(workspace.stack_files.glob("Pulumi.*.yaml"))
 
 
 def _locations(stacks: Sequence[Stack]) -> list[CodeLocationFolder]:
@@ -128,12 +122,9 @@ def _faults(workspace: Workspace, environment: str, stack: Stack) -> tuple[str, 
 def _strange_overlays(workspace: Workspace, stacks: Sequence[Stack]) -> list[str]:
     """Overlays of environments that no stack has: a misspelt one would be read by nobody."""
     from hybrid.delivery.environment import environment_of
-    from hybrid.engine.stack import identity
+    from hybrid.engine.stack import environments
 
-    known = {
-        identity(workspace, path.name.removeprefix("Pulumi.").removesuffix(".yaml")).settings.environment
-        for path in _stack_files(workspace)
-    }
+    known = {*environments(workspace)}
     known |= {path.name.removesuffix(".example.yaml") for path in workspace.stack_files.glob("*.example.yaml")}
     root = workspace.root.resolve()
     folders = {

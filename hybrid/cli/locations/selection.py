@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hybrid.errors import DagsterPlusError, UsageError
+from hybrid.errors import UsageError
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -69,13 +69,7 @@ def client(stack: Stack) -> PlusClient:
     """The stack's Dagster+. Raises ``DagsterPlusError`` for an embedded one that does not stand."""
     from hybrid.cli.dagster_plus import client_of
 
-    who = stack.who
-    if who.token_file is not None and not who.token_file.exists():
-        raise DagsterPlusError(
-            f"The embedded Dagster+ of the stack '{who.stack}' does not stand.",
-            next_step=f"`hybrid up {who.stack}` stands it up.",
-        )
-    return client_of(who)
+    return client_of(stack.who)
 
 
 def folders_of(folder: CodeLocationFolder) -> tuple[Path, ...]:

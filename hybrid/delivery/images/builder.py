@@ -195,11 +195,15 @@ def base_digests(
 
 
 def _in_engine(reference: Reference, docker: Callable[[], Docker], fault: RegistryError | None) -> str:
-    missing = fault or RegistryError(
-        f"The image {reference} is nowhere to be found.",
-        why="Its registry does not have it, and neither has the Docker engine.",
-        next_step="correct its name in the Dockerfile or in the build arguments.",
-    )
+    if fault is None:
+        missing = RegistryError(
+            f"The image {reference} is nowhere to be found.",
+            why="Its registry does not have it, and neither has the Docker engine.",
+            next_step="correct its name in the Dockerfile or in the build arguments.",
+        )
+    else:
+        what = f"The digest of {reference} is not known. {fault.what}"
+        missing = type(fault)(what, why=fault.why, next_step=fault.next_step)
     try:
         answer = docker().run(
             "image", "inspect", "--format", "{{.Id}} {{json .RepoDigests}}", str(reference), check=False
