@@ -237,7 +237,8 @@ def test_a_link_cannot_ask_graphql(organization: Organization) -> None:
 
     def scope(accept: str, path: str = "/graphql") -> dict[str, Any]:
         headers = [(b"host", b"127.0.0.1"), (b"accept", accept.encode())]
-        return {"type": "http", "method": "GET", "path": path, "headers": headers}
+        server = ("127.0.0.1", 3939)
+        return {"type": "http", "method": "GET", "path": path, "headers": headers, "server": server}
 
     for path in ("/graphql", "/graphql/", "/dev/graphql"):
         with pytest.raises(Refusal) as refusal:

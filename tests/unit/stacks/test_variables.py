@@ -6,6 +6,7 @@ The engine is Pulumi's own mocks; that values are ciphertext in state is the pro
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -123,9 +124,14 @@ class Recording(pulumi.runtime.Mocks):
 @pytest.fixture
 def engine() -> Iterator[Recording]:
     mocks = Recording()
+    # Pulumi takes the thread's own loop, which `asyncio.run` of another test may have taken away
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     set_mocks(mocks, preview=False)
     yield mocks
     set_all_config({}, [])
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def who(*variables: VariableSettings) -> Any:
