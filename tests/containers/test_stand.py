@@ -20,7 +20,7 @@ from tests.containers.fixtures import contents
 from tests.containers.home import FOLDER_VARIABLE, Home
 from tests.containers.stand import Containers
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.docker.engine import LOCATION_DOCKERFILE, ROOT, Engine, StandingAgent
 from tests.emulated.checkout import until
 from tests.emulated.served import ServedOrganization
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 CODE = """
 import os, time

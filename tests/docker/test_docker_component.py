@@ -17,7 +17,7 @@ from hybrid.toolchain import Pulumi
 from tests.docker.engine import ROOT, Engine
 from tests.program.standins.conftest import Project
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 TOKEN = "agent:acme:" + "7" * 32
 

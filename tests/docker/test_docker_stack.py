@@ -20,7 +20,7 @@ from tests.containers.stand import Containers
 from tests.emulated.checkout import Answer, Checkout, until
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 CODE = """
 import dagster as dg

@@ -16,7 +16,7 @@ from tests.containers.stand import Containers
 from tests.docker.faulty_stack import CODE, NAME, FaultyStack, interrupted, written
 from tests.emulated.checkout import until
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SLOW = """\
 ARG PYTHON_IMAGE

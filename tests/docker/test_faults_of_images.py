@@ -25,7 +25,7 @@ from tests.docker.test_locations_images import DOCKERFILE, PROJECT, Team, action
 from tests.emulated.checkout import HYBRID, until
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 class FaultyTeam(Team):

@@ -17,7 +17,7 @@ from tests.containers.stand import Containers
 from tests.emulated.checkout import HYBRID
 from tests.emulated.served import ServedOrganization
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 class Team:

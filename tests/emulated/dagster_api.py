@@ -35,9 +35,9 @@ _ASSET = """query Asset($key: AssetKeyInput!) { assetOrError(assetKey: $key) { _
 class DagsterApi:
     """Asks ``checkout``'s deployment. Every answer with errors fails the test with them."""
 
-    def __init__(self, checkout: Checkout) -> None:
+    def __init__(self, checkout: Checkout, stack: str = "local") -> None:
         self.root = f"http://127.0.0.1:{checkout.port}"
-        token = (checkout.root / ".hybrid/stacks/local/emulator/api-token").read_text().strip()
+        token = (checkout.root / ".hybrid/stacks" / stack / "emulator/api-token").read_text().strip()
         headers = {"Dagster-Cloud-Api-Token": token, "Dagster-Cloud-Deployment": "prod"}
         self.http = httpx.Client(base_url=self.root, headers=headers, timeout=90)
 
@@ -112,9 +112,9 @@ class DagsterApi:
         wanted = [{"key": key.replace("__", "/"), "value": value} for key, value in tags.items()]
         return list(self.one(_RUNS, filter={"tags": wanted})["results"])
 
-    def materializations(self, asset: str) -> list[Any]:
-        """Of an asset, the newest first: ``partition``, ``runId``, ``metadata``."""
-        found = self.one(_ASSET, key={"path": [asset]})
+    def materializations(self, *asset: str) -> list[Any]:
+        """Of the asset of this key, the newest first: ``partition``, ``runId``, ``metadata``."""
+        found = self.one(_ASSET, key={"path": list(asset)})
         return [
             {
                 **event,

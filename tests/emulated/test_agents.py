@@ -118,6 +118,7 @@ def test_a_run_of_an_isolated_agent_ends_itself_when_it_is_terminated(plus: Serv
     assert found["status"] == "CANCELED", "its worker sees by itself that it is to end"
 
 
+@pytest.mark.slow
 def test_a_branch_deployment_is_loaded_on_demand_and_keeps_its_runs_to_itself(plus: ServedOrganization) -> None:
     branch = plus.branch_deployment("feature/x")
     agent = plus.start_agent(

@@ -6,7 +6,7 @@ import pytest
 
 from tests.emulated.checkout import GOOD_LOCATION, Checkout
 
-pytestmark = pytest.mark.emulated
+pytestmark = [pytest.mark.emulated, pytest.mark.slow]
 
 
 def test_deploying_one_location_leaves_the_others_and_the_agent_as_they_are(checkout: Checkout) -> None:

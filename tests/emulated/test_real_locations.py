@@ -1,4 +1,4 @@
-"""The repository's own code locations through the real local agent: dlt, dbt, and three pipelines from elsewhere."""
+"""The repository's own code locations through the real local agent: plain Dagster, dlt, dbt, and migrated pipelines."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ import pytest
 from tests.emulated.checkout import REPOSITORY, Checkout
 from tests.emulated.dagster_api import DagsterApi
 
-pytestmark = [pytest.mark.emulated, pytest.mark.slow]
+pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(900)]
 
-LOCATIONS = ("dbt_project", "dlt_pipeline", "migrated")
+LOCATIONS = ("dbt_project", "dlt_pipeline", "hello", "migrated")
 CACHES = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".ruff_cache")
 
 _LISTED = """query Listed($selector: RepositorySelector!) {
   repositoryOrError(repositorySelector: $selector) { __typename ... on Error { message } ... on Repository {
     schedules { name scheduleState { status } } sensors { name sensorState { status } } } } }"""
+_NAMED = """query Named { repositoriesOrError { __typename ... on Error { message }
+  ... on RepositoryConnection { nodes {
+    location { name } jobs { name } assetNodes { assetKey { path } } schedules { name } sensors { name } } } } }"""
 _CHECKS = """query Checks($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { __typename
   ... on AssetNode { assetChecksOrError { __typename ... on AssetChecks { checks { name
     executionForLatestMaterialization { status runId } } } } } } }"""
@@ -27,7 +30,7 @@ _CHECKS = """query Checks($key: AssetKeyInput!) { assetNodeOrError(assetKey: $ke
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, environments: Path) -> Iterator[Checkout]:
-    """A stack that stands, with the three locations as they are in the repository."""
+    """A stack that stands, with the four locations as they are in the repository."""
     place = Checkout(tmp_path_factory.mktemp("real") / "checkout", shared=environments)
     for name in LOCATIONS:
         shutil.copytree(REPOSITORY / "locations" / name, place.root / "locations" / name, ignore=CACHES)
@@ -56,13 +59,31 @@ def _run(dagster: DagsterApi, location: str, job: str, partition: str | None = N
     assert ended == "SUCCESS", "\n".join(dagster.messages(run)[-10:])
 
 
-def _partitions(dagster: DagsterApi, asset: str) -> set[str | None]:
-    return {event["partition"] for event in dagster.materializations(asset)}
+def _partitions(dagster: DagsterApi, *asset: str) -> set[str | None]:
+    return {event["partition"] for event in dagster.materializations(*asset)}
 
 
 def test_all_are_loaded(place: Checkout) -> None:
     found = {location["name"]: location["load_status"] for location in place.status().document["locations"]}
     assert found == dict.fromkeys(LOCATIONS, "LOADED"), "each in its own environment, from its lock"
+
+
+def test_no_two_locations_have_an_asset_a_job_or_a_schedule_of_the_same_name(dagster: DagsterApi) -> None:
+    repositories = dagster.one(_NAMED)["nodes"]
+    assert {each["location"]["name"] for each in repositories} == set(LOCATIONS)
+    names = [
+        (what, name)
+        for each in repositories
+        for what, own in (
+            ("asset", {"/".join(node["assetKey"]["path"]) for node in each["assetNodes"]}),
+            ("job", {job["name"] for job in each["jobs"] if not job["name"].startswith("__")}),
+            ("automation", {made["name"] for made in (*each["schedules"], *each["sensors"])}),
+        )
+        for name in own
+    ]
+    assert {what for what, _ in names} == {"asset", "job", "automation"}
+    twice = sorted(f"{what} {name}" for what, name in set(names) if names.count((what, name)) > 1)
+    assert not twice, f"one deployment serves them all, and Dagster warns about {twice}"
 
 
 def test_a_second_up_changes_nothing(place: Checkout) -> None:
@@ -110,8 +131,8 @@ def test_dbt_builds_a_day_and_its_tests_pass_as_checks(dagster: DagsterApi) -> N
 def test_the_migrated_pipelines_hand_data_on_between_runs(dagster: DagsterApi) -> None:
     for day in ("2026-01-05", "2026-01-06"):
         _run(dagster, "migrated", "load_orders", day)
-    assert _partitions(dagster, "orders") == {"2026-01-05", "2026-01-06"}
+    assert _partitions(dagster, "stationery", "orders") == {"2026-01-05", "2026-01-06"}
     _run(dagster, "migrated", "convert_prices")
     _run(dagster, "migrated", "take_stock")
-    assert _checks(dagster, "stock") == {"nothing_is_below_zero": "SUCCEEDED"}
-    assert dagster.materializations("price_lists")[0]["metadata"]["rows"] == 80
+    assert _checks(dagster, "stationery", "stock") == {"nothing_is_below_zero": "SUCCEEDED"}
+    assert dagster.materializations("stationery", "price_lists")[0]["metadata"]["rows"] == 80

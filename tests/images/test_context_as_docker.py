@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hybrid.delivery.images.context import read_context
 from hybrid.delivery.images.ignore import IgnoreRules
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 NAMES = [
     "a",

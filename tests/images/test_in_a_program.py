@@ -10,7 +10,7 @@ import pytest
 from hybrid.toolchain import find_pulumi
 from tests.program.provider.conftest import Project
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

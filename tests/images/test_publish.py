@@ -19,7 +19,7 @@ from hybrid.delivery.images.registry import Registry
 from hybrid.delivery.images.spec import HASH_LABEL, ImageSpec
 from tests.images.conftest import HELLO
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def silent(text):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from dagster import (
+    AssetKey,
     DagsterInstance,
     DefaultScheduleStatus,
     DefaultSensorStatus,
@@ -24,7 +25,7 @@ from migrated.definitions import defs
 from migrated.defs import orders as airflow
 from migrated.defs import rates as prefect
 from migrated.defs.orders import orders_arrived
-from migrated.warehouse import DUCKDB, Warehouse, alone
+from migrated.warehouse import DUCKDB, SHOP, Warehouse, alone
 
 DAYS = ("2026-01-05", "2026-01-06")
 
@@ -60,7 +61,7 @@ def test_orders_are_handed_from_asset_to_asset_and_loaded_once(
     for day in (*DAYS, DAYS[0]):
         result = _run(definitions, instance, "load_orders", day)
         assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
-        assert all(row["quantity"] > 0 for row in result.output_for_node("orders"))
+        assert all(row["quantity"] > 0 for row in result.output_for_node("stationery__orders"))
     found = dict(_table(tmp_path, "SELECT of_partition, count(*) FROM orders GROUP BY 1"))  # type: ignore[arg-type]
     expected = {
         day: len(records.ordered(records.orders_in(records.DATA / "orders" / f"orders-{day}.csv"))) for day in DAYS
@@ -78,7 +79,7 @@ def test_stock_reads_the_orders_of_all_days_from_the_warehouse(
     sold = [
         row for day in DAYS for row in records.ordered(records.orders_in(records.DATA / "orders" / f"orders-{day}.csv"))
     ]
-    assert result.output_for_node("stock") == records.left(
+    assert result.output_for_node("stationery__stock") == records.left(
         sorted(records.products(), key=lambda row: row["product"]), sold
     ), "an order alone would give nothing to compute with: the rows come by the IO manager, from other runs"
     assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
@@ -97,6 +98,18 @@ def test_the_price_list_has_each_product_in_each_currency(
     assert _table(tmp_path, "SELECT hundredths FROM price_lists WHERE product = 'pencil' AND currency = 'DEM'") == [
         (156,)
     ]
+
+
+def test_all_keys_are_below_the_shops_name(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    keys = graph.get_all_asset_keys()
+    assert {key.path[:-1] == [SHOP] for key in keys} == {True}, (
+        "another location of the deployment may have orders and stock as well"
+    )
+    assert all(graph.has(parent) for key in keys for parent in graph.get(key).parent_keys), (
+        "an input without the prefix would be somebody else's asset"
+    )
+    assert {key.path[-1] for key in graph.get(AssetKey([SHOP, "stock"])).parent_keys} == {"products", "orders"}
 
 
 def test_what_reads_from_elsewhere_is_tried_again() -> None:

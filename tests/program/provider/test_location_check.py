@@ -13,7 +13,7 @@ import pytest
 
 from tests.program.provider.conftest import Project
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 PROGRAM = """
 from hybrid.provider.check_resources import LocationCheck, LocationCheckArgs

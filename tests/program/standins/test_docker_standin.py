@@ -7,7 +7,7 @@ import pytest
 from tests.containers.stand import Containers
 from tests.program.standins.conftest import Project
 
-pytestmark = [pytest.mark.program, pytest.mark.containers, pytest.mark.slow]
+pytestmark = [pytest.mark.program, pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SLEEPS = '["python3", "-c", "import signal; signal.pause()"]'
 

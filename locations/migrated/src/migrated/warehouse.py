@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 from dagster import (
+    AssetIn,
     ConfigurableIOManager,
     ConfigurableResource,
     InitResourceContext,
@@ -24,6 +25,10 @@ from pydantic import PrivateAttr
 from migrated.records import Rows
 
 DUCKDB = "MIGRATED_DUCKDB"
+SHOP = "stationery"
+"""Before the name in each asset's key: keys are one namespace for all code locations of a deployment."""
+OF_SHOP = AssetIn(key_prefix=SHOP)
+"""An input that is the shop's asset of the argument's name."""
 LONGEST_WAIT = 600.0
 _TYPES = {int: "BIGINT", str: "VARCHAR"}
 
@@ -52,7 +57,7 @@ class Warehouse(ConfigurableResource):
 
 
 class Tables(ConfigurableIOManager):
-    """Keeps an asset's rows in the table of its name, each partition's apart; a value is a list of rows.
+    """Keeps an asset's rows in the table of its key's last part, each partition's apart; a value is a list of rows.
 
     A partition that is made again replaces its rows in one transaction. An asset without partitions that reads one
     with them gets the rows of all that were made.

@@ -30,6 +30,7 @@ from dagster import (
 from migrated import records
 from migrated.connections import Inbox
 from migrated.records import Rows
+from migrated.warehouse import OF_SHOP, SHOP
 
 DAYS = DailyPartitionsDefinition(start_date="2026-01-05")
 RETRIES = RetryPolicy(max_retries=3, delay=30, backoff=Backoff.EXPONENTIAL)
@@ -37,13 +38,27 @@ SETTLED = 10 * 10**9
 """A file that was changed in the last ten seconds may still be written to."""
 
 
-@asset(group_name="orders", partitions_def=DAYS, retry_policy=RETRIES, pool="migrated", tags={"from": "airflow"})
+@asset(
+    key_prefix=SHOP,
+    group_name="orders",
+    partitions_def=DAYS,
+    retry_policy=RETRIES,
+    pool="migrated",
+    tags={"from": "airflow"},
+)
 def received_orders(context: AssetExecutionContext, inbox: Inbox) -> Rows:
     """All lines of the day's file."""
     return records.orders_in(inbox.file(context.partition_key))
 
 
-@asset(group_name="orders", partitions_def=DAYS, pool="migrated", tags={"from": "airflow"})
+@asset(
+    key_prefix=SHOP,
+    ins={"received_orders": OF_SHOP},
+    group_name="orders",
+    partitions_def=DAYS,
+    pool="migrated",
+    tags={"from": "airflow"},
+)
 def orders(received_orders: Rows) -> Rows:
     """The day's lines that order something."""
     return records.ordered(received_orders)

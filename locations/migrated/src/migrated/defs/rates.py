@@ -5,23 +5,30 @@ from dagster import AssetSelection, Backoff, RetryPolicy, ScheduleDefinition, as
 from migrated import records
 from migrated.connections import RateFile
 from migrated.records import Rows
+from migrated.warehouse import OF_SHOP, SHOP
 
 RETRIES = RetryPolicy(max_retries=3, delay=10, backoff=Backoff.EXPONENTIAL)
 
 
-@asset(group_name="prices", retry_policy=RETRIES, pool="migrated", tags={"from": "prefect"})
+@asset(key_prefix=SHOP, group_name="prices", retry_policy=RETRIES, pool="migrated", tags={"from": "prefect"})
 def exchange_rates(rate_file: RateFile) -> Rows:
     """How much of each currency a euro is."""
     return records.rates_in(rate_file.path())
 
 
-@asset(group_name="prices", pool="migrated", tags={"from": "prefect"})
+@asset(key_prefix=SHOP, group_name="prices", pool="migrated", tags={"from": "prefect"})
 def products() -> Rows:
     """What the shop sells, with its price and how much was delivered."""
     return records.products()
 
 
-@asset(group_name="prices", pool="migrated", tags={"from": "prefect"})
+@asset(
+    key_prefix=SHOP,
+    ins={"products": OF_SHOP, "exchange_rates": OF_SHOP},
+    group_name="prices",
+    pool="migrated",
+    tags={"from": "prefect"},
+)
 def price_lists(products: Rows, exchange_rates: Rows) -> Rows:
     """Each product's price in each currency."""
     return records.converted(products, exchange_rates)

@@ -16,15 +16,22 @@ from dagster import (
 
 from migrated import records
 from migrated.records import Rows
+from migrated.warehouse import OF_SHOP, SHOP
 
 
-@asset(group_name="stock", pool="migrated", tags={"from": "cron"})
+@asset(
+    key_prefix=SHOP,
+    ins={"products": OF_SHOP, "orders": OF_SHOP},
+    group_name="stock",
+    pool="migrated",
+    tags={"from": "cron"},
+)
 def stock(products: Rows, orders: Rows) -> Rows:
     """What is left of each product after the orders of all days that were loaded."""
     return records.left(products, orders)
 
 
-@asset(group_name="stock", pool="migrated", tags={"from": "cron"})
+@asset(key_prefix=SHOP, ins={"stock": OF_SHOP}, group_name="stock", pool="migrated", tags={"from": "cron"})
 def reorder_list(stock: Rows) -> Rows:
     """What to order."""
     return records.wanted(stock)
