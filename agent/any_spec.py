@@ -34,7 +34,6 @@ class Spec(BaseModel):
         extra="forbid",
         hide_input_in_errors=True,
         alias_generator=to_camel,
-        use_attribute_docstrings=True,
     )
 
 

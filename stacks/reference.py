@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -40,9 +43,10 @@ def _table(prefix: str, model: type[BaseModel]) -> list[str]:
     lines = [f"## {title}", "", (model.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip(), ""]
     lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
     nested: list[tuple[str, type[BaseModel]]] = []
+    said = meanings(model)
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
-        lines.append(f"| `{NAMESPACE}{key}` | {_allowed(field)} | {_default(field)} | {_meaning(field)} |")
+        lines.append(f"| `{NAMESPACE}{key}` | {_allowed(field)} | {_default(field)} | {_meaning(said.get(name, ''))} |")
         nested += [(f"{key}.", part) for part in _models(field.annotation)]
     lines.append("")
     for key, part in nested:
@@ -100,8 +104,32 @@ def _default(field: FieldInfo) -> str:
     return f"`{default}`"
 
 
-def _meaning(field: FieldInfo) -> str:
-    return " ".join((field.description or "").split()).replace("|", "\\|")
+def _meaning(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def meanings(model: type[BaseModel]) -> dict[str, str]:
+    """What the text below each field says, its bases' fields included. Read here from the source: pydantic can do it
+    while it makes a model, but that costs every command a twentieth of a second."""
+    found: dict[str, str] = {}
+    for each in reversed(model.__mro__):
+        if issubclass(each, BaseModel) and each is not BaseModel:
+            (tree,) = ast.parse(inspect.getsource(each)).body
+            found |= _texts(tree)
+    return found
+
+
+def _texts(tree: ast.AST) -> dict[str, str]:
+    body = getattr(tree, "body", [])
+    return {
+        field.target.id: text.value.value
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
 
 
 if __name__ == "__main__":

@@ -34,6 +34,9 @@ def variables(workspace: Workspace, stack: str, pulumi: Pulumi, given: Mapping[s
     if pulumi.origin == "build":
         # Pulumi's servers were out of reach when it was built: looking plugins up there costs seconds and finds nothing
         additions["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        # Its Python host asks pip for every Pulumi package that is installed, and the engine would look for the plugins
+        # of all, also of platforms that the stack has not. What a program uses it names itself.
+        additions["PIP_PATH"] = str(workspace.stack_files)
     return additions
 
 

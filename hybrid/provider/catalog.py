@@ -1,45 +1,73 @@
-"""All resource types of this provider, by token."""
+"""All resource types of this provider, by token. Each module is imported when the engine first speaks of its type:
+what a stack does not use costs no start-up."""
 
 from __future__ import annotations
 
-from hybrid.provider.agent_drain import AgentDrain
-from hybrid.provider.agent_ready import AgentReady
-from hybrid.provider.agent_token import AgentTokenResource
-from hybrid.provider.alert_policy import AlertPolicy
-from hybrid.provider.build_file import BuildFile
-from hybrid.provider.code_location import CodeLocation
-from hybrid.provider.connection import Clients
-from hybrid.provider.container_state import ContainerState
-from hybrid.provider.container_sweep import ContainerSweep
-from hybrid.provider.deployment_settings import DeploymentSettings
-from hybrid.provider.environment_variable import EnvironmentVariableResource
-from hybrid.provider.location_check import LocationCheck
-from hybrid.provider.location_image import Images, LocationImage
-from hybrid.provider.process import Process
-from hybrid.provider.published_image import PublishedImage
+import threading
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from hybrid.provider.definition import PACKAGE
 from hybrid.provider.resource import Resource
-from hybrid.provider.virtual_environment import VirtualEnvironment
+
+_CLIENTS: Final = ("connection", "Clients")
+_IMAGES: Final = ("location_image", "Images")
+
+# The type's name in its token, its module here, its class, and what the resources of an update share.
+_LISTED: Final[tuple[tuple[str, str, str, tuple[str, str] | None], ...]] = (
+    ("Process", "process", "Process", None),
+    ("VirtualEnvironment", "virtual_environment", "VirtualEnvironment", None),
+    ("AgentToken", "agent_token", "AgentTokenResource", _CLIENTS),
+    ("CodeLocation", "code_location", "CodeLocation", _CLIENTS),
+    ("EnvironmentVariable", "environment_variable", "EnvironmentVariableResource", _CLIENTS),
+    ("DeploymentSettings", "deployment_settings", "DeploymentSettings", _CLIENTS),
+    ("AlertPolicy", "alert_policy", "AlertPolicy", _CLIENTS),
+    ("BuildFile", "build_file", "BuildFile", None),
+    ("LocationCheck", "location_check", "LocationCheck", None),
+    ("LocationImage", "location_image", "LocationImage", _IMAGES),
+    ("PublishedImage", "published_image", "PublishedImage", _IMAGES),
+    ("AgentReady", "agent_ready", "AgentReady", _CLIENTS),
+    ("AgentDrain", "agent_drain", "AgentDrain", _CLIENTS),
+    ("ContainerSweep", "container_sweep", "ContainerSweep", None),
+    ("ContainerState", "container_state", "ContainerState", None),
+)
 
 
-def resources() -> dict[str, Resource]:
+def resources() -> Mapping[str, Resource]:
     """The types by token."""
-    clients = Clients()
-    images = Images()
-    listed: tuple[Resource, ...] = (
-        Process(),
-        VirtualEnvironment(),
-        AgentTokenResource(clients),
-        CodeLocation(clients),
-        EnvironmentVariableResource(clients),
-        DeploymentSettings(clients),
-        AlertPolicy(clients),
-        BuildFile(),
-        LocationCheck(),
-        LocationImage(images),
-        PublishedImage(images),
-        AgentReady(clients),
-        AgentDrain(clients),
-        ContainerSweep(),
-        ContainerState(),
-    )
-    return {resource.definition.token: resource for resource in listed}
+    return _Catalog()
+
+
+class _Catalog(Mapping[str, Resource]):
+    def __init__(self) -> None:
+        self._listed = {f"{PACKAGE}:index:{name}": (module, kind, shared) for name, module, kind, shared in _LISTED}
+        self._made: dict[str, Resource] = {}
+        self._shared: dict[tuple[str, str], object] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, token: str) -> Resource:
+        with self._lock:
+            if token not in self._made:
+                module, kind, shared = self._listed[token]
+                given = () if shared is None else (self._share(*shared),)
+                self._made[token] = _of(module, kind)(*given)
+            return self._made[token]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._listed)
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self._listed
+
+    def _share(self, module: str, name: str) -> object:
+        if (module, name) not in self._shared:
+            self._shared[module, name] = _of(module, name)()
+        return self._shared[module, name]
+
+
+def _of(module: str, name: str) -> Any:
+    return getattr(import_module(f"hybrid.provider.{module}"), name)

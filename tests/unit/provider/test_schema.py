@@ -99,3 +99,10 @@ def test_everything_is_described_and_secrets_are_secret():
             assert spec["description"], f"{token}.{name}"
     assert SCHEMA["resources"][f"{PACKAGE}:index:AgentToken"]["properties"]["token"]["secret"] is True
     assert SCHEMA["resources"][f"{PACKAGE}:index:Process"]["properties"]["secretEnvironment"]["secret"] is True
+
+
+def test_every_type_is_listed_under_the_token_that_it_has() -> None:
+    listed = resources()
+    assert {token: each.definition.token for token, each in listed.items()} == {token: token for token in listed}, (
+        "the engine finds a type by the token in the list, and state records the one that the type has"
+    )
