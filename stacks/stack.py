@@ -8,20 +8,22 @@ from dataclasses import dataclass, field
 import pulumi
 
 from hybrid.delivery.catalog import CodeLocationFolder
-from hybrid.provider.resources import (
+from hybrid.provider.agent_resources import (
     AgentDrain,
     AgentDrainArgs,
-    AgentGrants,
     AgentQueues,
     AgentReady,
     AgentReadyArgs,
+    RunsOnDelete,
+)
+from hybrid.provider.resources import (
+    AgentGrants,
     AgentToken,
     AgentTokenArgs,
     CodeLocation,
     CodeLocationArgs,
     Connection,
     EnvironmentVariable,
-    RunsOnDelete,
 )
 from hybrid.workspace import Workspace
 from stacks.embedded import EmbeddedDagsterPlus, EmbeddedDagsterPlusArgs

@@ -104,17 +104,6 @@ def _serve_on(listeners: Sequence[socket.socket], organization: Organization, da
     url, meter, failed = url_of(listeners[0]), Meter(), threading.Event()
     signer, serverless = organization.signer, ServerlessAgents(organization, data, url)
 
-    def load() -> Runtime:
-        from hybrid.emulator.runtime import Runtime as DagsterRuntime  # Dagster's imports: seconds of them
-
-        runtime = DagsterRuntime.load(data, organization, signer)
-        _log.info("Dagster is loaded")
-        for deployment in organization.deployments.all():
-            for location in organization.locations.all(deployment.name):
-                if location.outdated:  # the agents may not have been told before the last process ended
-                    runtime.location_changed(deployment.name, location.name)
-        return runtime
-
     def documents() -> LocationDocuments:
         from hybrid.emulator.runtime import Runtime as DagsterRuntime
 
@@ -137,7 +126,7 @@ def _serve_on(listeners: Sequence[socket.socket], organization: Organization, da
         failed.set()
         server.end()
 
-    loader = RuntimeLoader(load, give_up, documents)
+    loader = RuntimeLoader(lambda: _loaded(data, organization), give_up, documents)
     endpoint = GraphQLEndpoint(organization, loader, Service(organization, loader, meter))
     gate = BrowserGate(organization.tokens, open_to_loopback=not hosts.anybody)
     server = HttpServer(
@@ -151,6 +140,18 @@ def _serve_on(listeners: Sequence[socket.socket], organization: Organization, da
     server.run(listeners)
     loader.close()
     return not failed.is_set()
+
+
+def _loaded(data: Path, organization: Organization) -> Runtime:
+    from hybrid.emulator.runtime import Runtime as DagsterRuntime  # Dagster's imports: seconds of them
+
+    runtime = DagsterRuntime.load(data, organization, organization.signer)
+    _log.info("Dagster is loaded")
+    for deployment in organization.deployments.all():
+        for location in organization.locations.all(deployment.name):
+            if location.outdated:  # the agents may not have been told before the last process ended
+                runtime.location_changed(deployment.name, location.name)
+    return runtime
 
 
 def _end_at_once(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -59,6 +59,7 @@ class Project:
         """What the project stands up. ``RUN`` is the run folder, all resource classes are at hand."""
         preface = (
             "import sys\nfrom pathlib import Path\nimport pulumi\nfrom hybrid.provider.resources import *\n"
+            "from hybrid.provider.agent_resources import *\n"
             f"RUN = Path({str(self.run_folder)!r})\nPYTHON = sys.executable\n"
         )
         (self.root / "program" / "__main__.py").write_text(preface + program)
