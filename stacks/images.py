@@ -1,11 +1,15 @@
-"""Which image each code location of a stack gets: what it is built from and where it goes. Pure: from settings.
+"""Which image each code location of a stack gets: what it is built from and where it goes.
 
 The program and the command line both read it, so that `hybrid locations build` builds what `up` would.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 from hybrid.delivery.catalog import CodeLocationFolder
+from hybrid.delivery.images.revision import revision_labels
 from hybrid.delivery.images.spec import ImageSpec
 from hybrid.delivery.repository import repository_of
 from hybrid.errors import SettingsError
@@ -36,8 +40,14 @@ def image_spec(who: StackIdentity, folder: CodeLocationFolder) -> ImageSpec:
         arguments={"PYTHON_IMAGE": images.python_image, **images.arguments},
         platforms=images.platforms,
         secrets=build_secrets(who),
-        labels={"org.opencontainers.image.title": folder.name},
+        labels={"org.opencontainers.image.title": folder.name, **_revision(folder.folder.parent)},
     )
+
+
+@lru_cache(maxsize=8)
+def _revision(folder: Path) -> dict[str, str]:
+    """Asked once for all locations beside each other: git is a process."""
+    return revision_labels(folder)
 
 
 def build_secrets(who: StackIdentity) -> dict[str, str]:
