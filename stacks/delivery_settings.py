@@ -107,7 +107,7 @@ class LocationOfImage(Spec):
 def _shape(value: Any) -> str | None:
     if isinstance(value, str):
         return "name"
-    given = value if isinstance(value, dict) else vars(value)
+    given = value if isinstance(value, dict) else getattr(value, "__dict__", {})
     return "image" if "image" in given else "path" if "path" in given else None
 
 
