@@ -3,9 +3,9 @@
 
 STACK ?= local
 ARGS ?=
-# Three at a time, a module to a worker: most of the time is spent waiting for agents. In the order of the folders, so
+# Four at a time, a module to a worker: most of the time is spent waiting for agents. In the order of the folders, so
 # that the quick unit tests come last and all end together.
-WORKERS ?= -n 3 --dist loadscope --no-loadscope-reorder
+WORKERS ?= -n 4 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools up down status preview test test-locations test-slow check docs bench lock clean

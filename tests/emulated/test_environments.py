@@ -25,6 +25,7 @@ defs = dg.Definitions(assets=[{name}_table])
 """
 
 
+@pytest.mark.slow  # it installs two releases of a large package
 def test_two_locations_with_conflicting_dependencies_both_load(checkout: Checkout) -> None:
     for name, release in (("older", "0.9.0"), ("newer", "0.10.0")):
         code = NEEDS_A_RELEASE.replace("{release}", release).replace("{name}", name)

@@ -288,8 +288,9 @@ def test_the_schema_is_whole_for_pulumi_itself(project):
     schema = json.loads(project.pulumi("package", "get-schema", str(plugin)))
 
     assert {token.rpartition(":")[2] for token in schema["resources"]} == {
-        "AgentDrain", "AgentReady", "AgentToken", "AlertPolicy", "BuildFile", "CodeLocation", "DeploymentSettings",
-        "EnvironmentVariable", "Process", "VirtualEnvironment",
+        "AgentDrain", "AgentReady", "AgentToken", "AlertPolicy", "BuildFile", "CodeLocation", "ContainerState",
+        "ContainerSweep", "DeploymentSettings", "EnvironmentVariable", "LocationCheck", "LocationImage", "Process",
+        "PublishedImage", "VirtualEnvironment",
     }  # fmt: skip
     variable = schema["resources"]["dagsterhybrid:index:EnvironmentVariable"]
     assert variable["inputProperties"]["value"]["secret"] is True
