@@ -13,6 +13,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -189,17 +190,19 @@ def _on_path(environ: Mapping[str, str]) -> list[Path]:
 
 def _serving(executable: Path, environ: Mapping[str, str], *, building: bool) -> Docker:
     docker = Docker(executable, {**environ, "DOCKER_CLI_HINTS": "false"})
-    answer = docker.run("version", "--format", "{{json .}}", seconds=30, check=False)
+    with ThreadPoolExecutor(max_workers=1) as beside:  # each question is a process
+        buildx = beside.submit(docker.run, "buildx", "version", seconds=30, check=False) if building else None
+        answer = docker.run("version", "--format", "{{json .}}", seconds=30, check=False)
     said = _object(answer.out)
     server, client = said.get("Server") or {}, said.get("Client") or {}
     if not server.get("Version"):
         raise _no_engine(answer.err or answer.out)
     _refuse_old(executable, "engine", str(server["Version"]))
-    if not building:
+    if buildx is None:
         return docker
     # without attestations one platform is one manifest, and the digest is that of what was built
     building_environ = {**docker.environ, "DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-    if docker.run("buildx", "version", seconds=30, check=False).code == 0:
+    if buildx.result().code == 0:
         return Docker(executable, building_environ, has_buildx=True)
     version = str(client.get("Version", ""))
     _refuse_old(executable, "client", version)

@@ -41,6 +41,8 @@ class FaultyTeam(Team):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # as from a terminal: what is started in the background of a script is told to ignore Ctrl-C
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def push(self, **more: str) -> tuple[int, Any, str]:

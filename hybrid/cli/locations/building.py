@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Action = Literal["built", "pushed", "unchanged", "failed"]
 
-_WORKERS = 3  # one that pushes, one that builds and one that reads its files keep a machine busy
+_WORKERS = 5  # those that push or read their files leave the processors to those that build
 
 
 @dataclass(frozen=True)
