@@ -27,6 +27,11 @@ def which(command: str, environ: Mapping[str, str]) -> str | None:
     return shutil.which(command, path=os.pathsep.join([environ.get("PATH", ""), _PLACES]))
 
 
+def obtainable(environ: Mapping[str, str]) -> bool:
+    """Whether packages can be installed here."""
+    return which("apt-get", environ) is not None and os.geteuid() == 0
+
+
 def need(commands: list[str], environ: Mapping[str, str]) -> None:
     """Install what is missing of ``commands``, with apt-get and as root only."""
     missing = [command for command in commands if which(command, environ) is None]
@@ -34,7 +39,7 @@ def need(commands: list[str], environ: Mapping[str, str]) -> None:
         return
     packages = sorted({_PACKAGES[command] for command in missing})
     by_hand = f"install Docker and start it, or as root: apt-get install {' '.join(packages)}"
-    if which("apt-get", environ) is None or os.geteuid() != 0:
+    if not obtainable(environ):
         raise ContainersError(f"No Docker engine answers, and {', '.join(missing)} is not here: {by_hand}.")
     print(f"Installing {', '.join(packages)} with apt-get.", file=sys.stderr)
     quiet = {**environ, "DEBIAN_FRONTEND": "noninteractive"}

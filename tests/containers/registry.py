@@ -18,7 +18,7 @@ from typing import Final
 
 from tests.containers import client
 from tests.containers.home import ContainersError, Home, end, process_of, write
-from tests.containers.packages import which
+from tests.containers.packages import need, obtainable, which
 from tests.ports import free_port
 
 IMAGE: Final = "registry:2"
@@ -67,6 +67,8 @@ def start(home: Home, docker: str, environ: Mapping[str, str], port: int | None)
     folder.mkdir(exist_ok=True)
     stop(home, docker, environ)
     address = f"127.0.0.1:{_free(port)}"
+    if obtainable(environ):
+        need(["docker-registry", "htpasswd"], environ)
     way = "process" if which("docker-registry", environ) else "container"
     registry = Registry(address, _USER, secrets.token_urlsafe(18), way)
     write(folder / "htpasswd", _hashed(registry, docker, environ))
