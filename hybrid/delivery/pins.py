@@ -18,6 +18,7 @@ from typing import Any, Final
 import yaml
 
 from hybrid.delivery.sources import Source, YamlMapping
+from hybrid.delivery.yaml_extent import extent
 from hybrid.errors import SettingsError, UsageError
 
 CONFIG: Final = "config"
@@ -225,7 +226,7 @@ def _added(text: str, mapping: yaml.Node | None, lines: list[str]) -> Iterator[s
         yield f"{text[:end]}, {_flow(lines)}{text[end:]}"
         return
     column = first.start_mark.column
-    yield _inserted(text, _line_end(text, max(_extent(text, last), mapping.value[-1][0].end_mark.index)), lines, column)
+    yield _inserted(text, _line_end(text, max(extent(text, last), mapping.value[-1][0].end_mark.index)), lines, column)
     # the last value may be one whose end cannot be moved, such as a text that keeps its blank lines
     begin = first.start_mark.index
     if not text[begin - column : begin].strip(" "):
@@ -255,7 +256,7 @@ def _removed(text: str, mapping: yaml.Node, entry: Entry) -> Iterator[str]:
             yield f"{text[: key.start_mark.index]}{text[value.end_mark.index :]}"
         return
     begin = key.start_mark.index - key.start_mark.column
-    end = _line_end(text, max(_extent(text, value), key.end_mark.index))
+    end = _line_end(text, max(extent(text, value), key.end_mark.index))
     newline = _newline(text)
     yield text[:begin] + text[end:].removeprefix(newline)
 
@@ -266,16 +267,6 @@ def _line_end(text: str, index: int) -> int:
     if end < 0:
         return len(text)
     return end - 1 if text[end - 1] == "\r" else end
-
-
-def _extent(text: str, node: yaml.Node) -> int:
-    """Where a value ends. A block's own end mark lies after the blanks and comments that follow it."""
-    if isinstance(node, yaml.MappingNode) and not node.flow_style:
-        return max(_extent(text, part) for pair in node.value for part in pair)
-    if isinstance(node, yaml.SequenceNode) and not node.flow_style:
-        return max(_extent(text, part) for part in node.value)
-    end = int(node.end_mark.index)
-    return len(text[:end].rstrip()) if isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"} else end
 
 
 def _newline(text: str) -> str:

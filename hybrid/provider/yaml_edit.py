@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from hybrid.delivery.yaml_extent import extent
 from hybrid.errors import HybridError
 
 Values = Mapping[str, Any]
@@ -76,9 +77,9 @@ def _with_value(text: str, key: str, value: Any) -> str:
         return text
     name, node = found
     # what follows the key begins right after its colon, unless it is there: an empty value has no place of its own
-    is_empty = _extent(text, node) <= node.start_mark.index
+    is_empty = extent(text, node) <= node.start_mark.index
     begin = text.index(":", name.end_mark.index) + 1 if is_empty else node.start_mark.index
-    end = max(_extent(text, node), begin)
+    end = max(extent(text, node), begin)
     between = "" if text[begin - 1] == " " else " "
     if isinstance(node, yaml.CollectionNode) and not node.flow_style:
         begin = text.index(":", name.end_mark.index) + 1
@@ -97,7 +98,7 @@ def _without(text: str, key: str) -> str:
         return text
     name, node = found
     begin = text.rfind("\n", 0, name.start_mark.index) + 1
-    end = text.find("\n", max(_extent(text, node), name.end_mark.index))
+    end = text.find("\n", max(extent(text, node), name.end_mark.index))
     return text[:begin] + (text[end + 1 :] if end >= 0 else "")
 
 
@@ -108,16 +109,6 @@ def _entry(text: str, key: str) -> tuple[yaml.Node, yaml.Node] | None:
         return None
     entries = root.value if isinstance(root, yaml.MappingNode) else []
     return next(((name, node) for name, node in entries if name.value == key), None)
-
-
-def _extent(text: str, node: yaml.Node) -> int:
-    """Where the value ends. A block's own end mark lies after the blanks and comments that follow it."""
-    if isinstance(node, yaml.MappingNode) and not node.flow_style:
-        return max(_extent(text, part) for pair in node.value for part in pair)
-    if isinstance(node, yaml.SequenceNode) and not node.flow_style:
-        return max(_extent(text, part) for part in node.value)
-    end = int(node.end_mark.index)
-    return len(text[:end].rstrip()) if isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"} else end
 
 
 def _flow(value: Any) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from hybrid.delivery.dependencies import NEEDED
@@ -21,7 +20,6 @@ OLDER_MINORS: Final = 3
 the protocol between agent and code compatible; a year behind is where somebody should look."""
 
 _DAGSTER: Final = "dagster"
-_PINNED: Final = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;\\#]+)", re.M)
 _PYTHON_IMAGE: Final = re.compile(r"(?:^|/)python:(\d+\.\d+(?:\.\d+)?)(?![\d.])")
 _INTERPRETER: Final = re.compile(r"^version(?:_info)?\s*=\s*(\d+\.\d+\.\d+)", re.M)
 
@@ -51,12 +49,6 @@ class Installed:
         except (OSError, UnicodeDecodeError):
             said = None
         return cls("its environment", found, said[1] if said else None)
-
-    @classmethod
-    def of_lock(cls, text: str, shown: str) -> Installed:
-        """A requirements file with exact versions."""
-        pinned: dict[str, str] = {canonicalize_name(name): version for name, version in _PINNED.findall(text)}
-        return cls(shown, {name: pinned[name] for name in (_DAGSTER, NEEDED) if name in pinned})
 
 
 def check_versions(

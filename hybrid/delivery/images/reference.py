@@ -75,21 +75,6 @@ class Reference:
         return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")
 
 
-def repository_for(address: str, name: str) -> str:
-    """The repository of the location ``name`` below ``address``, such as ``ghcr.io/acme``: its name in small letters.
-
-    Raises ``SettingsError`` for a name that no repository can have.
-    """
-    path = name.lower()
-    if not _PATH.fullmatch(path) or "/" in path:
-        raise SettingsError(
-            f"No image repository can be called '{name}'.",
-            why="Its name has letters and digits, with single '.' and '_', '__' or any number of '-' between them.",
-            next_step="give the location a name of such characters.",
-        )
-    return str(Reference.parse(f"{address.rstrip('/')}/{path}"))
-
-
 def _wrong(text: str, why: str) -> SettingsError:
     return SettingsError(
         f"'{text}' is no image reference.",

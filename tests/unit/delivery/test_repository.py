@@ -17,9 +17,10 @@ pytestmark = pytest.mark.unit
 
 def test_a_repository_is_the_registry_and_the_name_without_capitals() -> None:
     assert repository_of("127.0.0.1:5000/acme", "Hello_World") == "127.0.0.1:5000/acme/hello_world"
+    assert repository_of("ghcr.io/acme/", "My_Pipeline.v2") == "ghcr.io/acme/my_pipeline.v2"
 
 
-@pytest.mark.parametrize("name", ["_a", "a.", "a..b", "a___b", "a_-b", "", "a/b", "a b", "..", "-"])
+@pytest.mark.parametrize("name", ["_a", "a.", "a..b", "a___b", "a_-b", "", "a/b", "a b", "..", "-", "a-", "é", "a:b"])
 def test_a_name_that_no_repository_can_have_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="no image repository"):
         repository_of("registry.example", name)

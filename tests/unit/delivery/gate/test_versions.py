@@ -26,15 +26,6 @@ def test_an_environment_is_read_from_its_files_alone(python, installed):
     assert found.python == "3.11.7"
 
 
-def test_a_lock_is_read_by_its_pins():
-    text = "# x\ndagster==1.13.27 \\\n    --hash=sha256:aa\nDagster_Cloud[serverless]==1.13.27 ; python_version > '3'\n"
-
-    assert Installed.of_lock(text + "dagster-aws==0.1\n", "requirements.lock").packages == {
-        "dagster": "1.13.27",
-        "dagster-cloud": "1.13.27",
-    }
-
-
 def test_one_release_everywhere_has_no_finding():
     assert severities(both("1.13.27")) == []
 

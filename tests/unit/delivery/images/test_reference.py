@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hybrid.delivery.images.reference import Reference, repository_for
+from hybrid.delivery.images.reference import Reference
 from hybrid.errors import SettingsError
 
 pytestmark = pytest.mark.unit
@@ -48,13 +48,3 @@ def test_a_registry_of_this_machine_is_known(registry):
 @pytest.mark.parametrize("registry", ["ghcr.io", "10.0.0.1:5000", "127.0.0.1.evil.example", "localhost.example:80"])
 def test_another_registry_is_never_taken_for_one_of_this_machine(registry):
     assert not Reference.parse(f"{registry}/x").is_loopback, "a password must not go there without TLS"
-
-
-def test_a_location_s_name_becomes_its_repository_in_small_letters():
-    assert repository_for("ghcr.io/acme/", "My_Pipeline.v2") == "ghcr.io/acme/my_pipeline.v2"
-
-
-@pytest.mark.parametrize("name", ["..", "a/b", "a b", "_a", "a..b", "a-", "é", "a:b", ""])
-def test_a_name_that_no_repository_can_have_is_refused(name):
-    with pytest.raises(SettingsError, match="No image repository can be called"):
-        repository_for("ghcr.io/acme", name)
