@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from tests.containers.home import Home
 
 _USER: Final = "HYBRID_TEST_CONTAINERS_USER"
 """The process id of the session's controller, for its workers."""
+_HELD: Final = pytest.StashKey[ExitStack]()
 _STANDIN: Final = Path(__file__).resolve().parents[1] / "standins" / "docker"
 
 
@@ -40,13 +42,33 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Tests that look at the whole engine run alone, the others beside each other: in all workers and sessions."""
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Tests that look at the whole engine run alone, the others beside each other: in all workers and sessions.
+
+    A module keeps its share of the engine until its last test: an agent that lives as long as the module starts and
+    removes containers between its tests, too.
+    """
+    use = _use(item)
+    if use is None:
+        return (yield)
+    if item.config.stash.get(_HELD, None) is None:
+        item.config.stash[_HELD] = held = ExitStack()
+        held.enter_context(Home.of(dict(os.environ)).engine_used(alone=use == "alone"))
+    try:
+        return (yield)
+    finally:
+        if not _goes_on(item, nextitem, use):
+            item.config.stash[_HELD].close()
+            del item.config.stash[_HELD]
+
+
+def _use(item: pytest.Item) -> str | None:
     names = getattr(item, "fixturenames", ())
-    if "containers" not in names:
-        return (yield)
-    with Home.of(dict(os.environ)).engine_used(alone="clean_engine" in names):
-        return (yield)
+    return None if "containers" not in names else "alone" if "clean_engine" in names else "beside others"
+
+
+def _goes_on(item: pytest.Item, nextitem: pytest.Item | None, use: str) -> bool:
+    return nextitem is not None and nextitem.path == item.path and _use(nextitem) in (use, None)
 
 
 @pytest.fixture(scope="session")
