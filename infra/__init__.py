@@ -1,1 +1,2 @@
-"""Cloud nouns as components, ignorant of Dagster: network, storage, registry, secrets, policies."""
+"""Cloud nouns as components, ignorant of Dagster: network, bucket, repositories, secrets, roles and their policies,
+alarms. Who owns a resource grants the use of it."""

@@ -13,13 +13,23 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL = {"hybrid", "hybrid.__version__", "hybrid.errors", "hybrid.redaction", "hybrid.workspace"}
 ROOMS = {
-    "stacks": {"agent", "infra", "hybrid.containers", "hybrid.provider", "hybrid.delivery", "hybrid.plus", "stacks"},
-    "agent": {"infra", "hybrid.provider", "agent"},
+    "stacks": {
+        "agent",
+        "infra",
+        "hybrid.aws",
+        "hybrid.containers",
+        "hybrid.provider",
+        "hybrid.delivery",
+        "hybrid.plus",
+        "stacks",
+    },
+    "agent": {"infra", "hybrid.aws", "hybrid.provider", "agent"},
     "infra": {"infra"},
+    "hybrid.aws": {"hybrid.aws"},
     "hybrid.plus": {"hybrid.plus"},
     "hybrid.containers": {"hybrid.containers"},
-    "hybrid.delivery": {"hybrid.delivery", "hybrid.containers"},
-    "hybrid.provider": {"hybrid.provider", "hybrid.containers", "hybrid.delivery", "hybrid.plus"},
+    "hybrid.delivery": {"hybrid.aws", "hybrid.delivery", "hybrid.containers"},
+    "hybrid.provider": {"hybrid.aws", "hybrid.provider", "hybrid.containers", "hybrid.delivery", "hybrid.plus"},
     "hybrid.emulator": {"hybrid.emulator"},
     "hybrid.toolchain": {"hybrid.toolchain", "hybrid.containers"},
     "hybrid.engine": {
@@ -31,6 +41,7 @@ ROOMS = {
         "stacks",
     },
     "hybrid.cli": {
+        "hybrid.aws",
         "hybrid.cli",
         "hybrid.containers",
         "hybrid.delivery",
