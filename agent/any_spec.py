@@ -110,6 +110,9 @@ class AnyAgentSpec(Spec):
     """Environment variables for the agent, its code servers and its runs. No secrets: those are Dagster+'s environment
     variables of the location. Default: none."""
 
+    token_rotation: int = Field(default=0, ge=0)
+    """Raise it to replace the agent's token: `hybrid agent rotate-token` does. Default 0."""
+
     branch_deployments: bool = False
     """Whether the agent serves all branch deployments too. Default false: it would have to be able to run the code of
     every branch."""

@@ -3,13 +3,14 @@ the state."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
+from hybrid.aws.tags import STACK_TAG
 from infra.names import shortened
 
-STACK_TAG = "dagster-hybrid/stack"
-"""The tag that the stack, and the agent on what it makes, put on everything. Its value is ``EcsNames.base``."""
+__all__ = ["STACK_TAG", "EcsNames"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,10 @@ class EcsNames:
     @classmethod
     def of(cls, stack: str, account: str, region: str, base: str | None = None) -> EcsNames:
         """Names for a stack. ``base``: the settings' own, if they have one."""
-        made = re.sub(r"[^a-z0-9-]+", "-", f"hybrid-{stack}".lower()).strip("-")
+        wanted = f"hybrid-{stack}"
+        made = re.sub(r"[^a-z0-9-]+", "-", wanted.lower()).strip("-")
+        if made != wanted:  # `a.b` and `a_b` are two stacks
+            made = f"{made}-{hashlib.sha256(wanted.encode()).hexdigest()[:6]}"
         return cls(base or shortened(made, 40), account, region)
 
     @property
@@ -72,7 +76,7 @@ class EcsNames:
         return shortened(f"{self.base}-{self.account}-{self.region}", 63)
 
     def role(self, what: str) -> str:
-        """``what``: agent, agent-execution, code, code-execution, code-<location>, ci."""
+        """``what``: agent, agent-execution, code, code-execution, location-<location>, ci."""
         return shortened(f"{self.base}-{what}", 64)
 
     def repository(self, what: str) -> str:

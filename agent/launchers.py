@@ -47,7 +47,7 @@ def docker_launcher(
     """Containers on the stack's network, with its label and its volume (``agent/image/hybrid_docker_launcher.py``)."""
     log = {"max-size": spec.log_max_size, "max-file": str(spec.log_max_files)}
     config = {
-        **_shared(spec),
+        **shared_configuration(spec),
         "requires_healthcheck": True,  # the image's health check looks for the file that this writes
         "networks": [network],
         "env_vars": sorted(spec.environment),
@@ -61,7 +61,7 @@ def docker_launcher(
 
 def _processes(spec: LocalAgentSpec) -> dict[str, Any]:
     return {
-        **_shared(spec),
+        **shared_configuration(spec),
         "wait_for_processes": spec.wait_for_processes,
         # the Docker launcher of 1.13.27 knows neither
         "agent_metrics": {"enabled": spec.agent_metrics},
@@ -69,7 +69,8 @@ def _processes(spec: LocalAgentSpec) -> dict[str, Any]:
     }
 
 
-def _shared(spec: AnyAgentSpec) -> dict[str, Any]:
+def shared_configuration(spec: AnyAgentSpec) -> dict[str, Any]:
+    """What every launcher is told in the same words."""
     config: dict[str, Any] = {
         "server_process_startup_timeout": spec.startup_timeout_seconds,
         "direct_snapshot_uploads": spec.direct_snapshot_uploads,

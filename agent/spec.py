@@ -24,6 +24,7 @@ from agent.any_spec import (
     VariableName,
 )
 from agent.docker_spec import DockerAgentSpec
+from agent.ecs_spec import EcsAgentSpec
 
 __all__ = [
     "DAY",
@@ -32,6 +33,7 @@ __all__ = [
     "AnyAgentSpec",
     "BranchDeploymentTtl",
     "DockerAgentSpec",
+    "EcsAgentSpec",
     "FullDeploymentTtl",
     "LocalAgentSpec",
     "LocationName",
@@ -72,11 +74,11 @@ class LocalAgentSpec(AnyAgentSpec):
 def _by_kind(_: Any, handler: Any) -> core_schema.CoreSchema:
     """A union told apart by ``kind``, with a sentence of our own for a kind that is not in it."""
     return core_schema.tagged_union_schema(
-        {"local": handler(LocalAgentSpec), "docker": handler(DockerAgentSpec)},
+        {"local": handler(LocalAgentSpec), "docker": handler(DockerAgentSpec), "ecs": handler(EcsAgentSpec)},
         discriminator="kind",
         custom_error_type="agent_kind",
-        custom_error_message="`kind` says where the agent lives; `local` and `docker` are built so far",
+        custom_error_message="`kind` says where the agent lives; `local`, `docker` and `ecs` are built so far",
     )
 
 
-AgentSpec: TypeAlias = Annotated[LocalAgentSpec | DockerAgentSpec, GetPydanticSchema(_by_kind)]
+AgentSpec: TypeAlias = Annotated[LocalAgentSpec | DockerAgentSpec | EcsAgentSpec, GetPydanticSchema(_by_kind)]

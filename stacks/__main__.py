@@ -21,7 +21,7 @@ def main() -> None:
         workspace = Workspace.of_this_checkout()
         who = StackIdentity.of(pulumi.get_stack(), _settings(), workspace)
         folders = served_locations(workspace, who)
-        HybridStack(who, workspace, folders, platform_of(who, workspace)).build()
+        HybridStack(who, workspace, folders, platform_of(who, workspace, folders)).build()
         StackOutputs.of(who, [folder.name for folder in folders]).export()
     except HybridError as error:
         raise pulumi.RunError(str(error)) from None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Any
 
 import pulumi
 
@@ -32,14 +33,21 @@ class ContainerLocations:
     workspace: Workspace
     networks: Sequence[str] | None = None
     """Docker networks that containers of the stack may be on; None: the platform has none."""
+    repositories: Mapping[str, pulumi.Resource] = field(default_factory=dict)
+    """By location, what has to stand before its image can be pushed; none where registries make repositories
+    themselves."""
+    completed: Callable[[CodeLocationFolder, dict[str, Any]], dict[str, Any]] = lambda _, document: document
+    """What the platform adds to a location's document."""
 
     def source(self, folder: CodeLocationFolder) -> LocationSource:
         """A pinned image, one built elsewhere, or the location's own. The document has it by digest."""
         reference = self._reference(folder)
-        document = reference.apply(
-            lambda image: location_document(folder, image=image, platform=self.who.settings.agent.kind)
-        )
+        document = reference.apply(lambda image: self.document(folder, image))
         return LocationSource(document=document, image=reference)
+
+    def document(self, folder: CodeLocationFolder, image: str) -> dict[str, Any]:
+        """What Dagster+ is told of the location. Pure."""
+        return self.completed(folder, location_document(folder, image=image, platform=self.who.settings.agent.kind))
 
     def _reference(self, folder: CodeLocationFolder) -> pulumi.Output[str]:
         self._build_file(folder)
@@ -49,7 +57,7 @@ class ContainerLocations:
         image = LocationImage(
             f"{folder.name}-image",
             LocationImageArgs.of(image_spec(self.who, folder)),
-            pulumi.ResourceOptions(depends_on=[self._check(folder)]),
+            pulumi.ResourceOptions(depends_on=[self._check(folder), *self._repository(folder)]),
         )
         return image.reference
 
@@ -77,6 +85,10 @@ class ContainerLocations:
                 withheld=[each.name for each in seen if each.value is None],
             ),
         )
+
+    def _repository(self, folder: CodeLocationFolder) -> list[pulumi.Resource]:
+        standing = self.repositories.get(folder.name)
+        return [] if standing is None else [standing]
 
     def _build_file(self, folder: CodeLocationFolder) -> None:
         """`registry` in the location's build.<environment>.yaml, also while it is pinned: the file is committed."""

@@ -15,18 +15,18 @@ from hybrid.delivery.repository import repository_of
 from hybrid.errors import SettingsError
 from stacks.identity import StackIdentity
 
-AGENT_REPOSITORY = "hybrid-agent"
-
 
 def registry_address(who: StackIdentity) -> str:
     """Raises ``SettingsError`` for a stack that names no registry."""
-    if who.settings.registry is None:
-        raise SettingsError(
-            f"The stack '{who.stack}' has no registry.",
-            why="A local agent runs its locations from their folders; it needs no images.",
-            next_step=f"for images, set hybrid:registry in stacks/Pulumi.{who.stack}.yaml (docs/settings.md).",
-        )
-    return who.settings.registry.address
+    if who.settings.registry is not None:
+        return who.settings.registry.address
+    if who.ecs is not None:
+        return f"{who.ecs.registry}/{who.ecs.base}"
+    raise SettingsError(
+        f"The stack '{who.stack}' has no registry.",
+        why="A local agent runs its locations from their folders; it needs no images.",
+        next_step=f"for images, set hybrid:registry in stacks/Pulumi.{who.stack}.yaml (docs/settings.md).",
+    )
 
 
 def image_spec(who: StackIdentity, folder: CodeLocationFolder) -> ImageSpec:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import pulumi
 
 from hybrid.delivery.catalog import CodeLocationFolder
+from hybrid.provider.agent_resources import EcsAgentPlace
 from hybrid.provider.resources import AgentToken
 
 
@@ -25,6 +26,10 @@ class StandingAgent:
     """Changes whenever an update starts the agent anew."""
     started_at: pulumi.Output[str] | None
     """When that was (ISO 8601), so that a predecessor's heartbeats do not count. None: the platform does not tell."""
+    ecs: EcsAgentPlace | None = None
+    """Where its tasks are, if they are of ECS, so that errors tell why one stopped."""
+    ready_seconds: int = 0
+    """How long it may take at least until all locations are loaded; settings may give it more."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class LocationSource:
     """Names the code behind a document that does not change with it."""
     image: pulumi.Input[str] | None = None
     """By digest. None: it runs from its folder."""
+    checks: tuple[pulumi.Resource, ...] = ()
+    """What must have found it in order before the agent is told of it."""
 
 
 class Platform(Protocol):

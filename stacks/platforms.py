@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from agent.docker_spec import DockerAgentSpec
+from agent.ecs_spec import EcsAgentSpec
 from agent.spec import LocalAgentSpec
+from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
 from stacks.platform import Platform
 
 
-def platform_of(who: StackIdentity, workspace: Workspace) -> Platform:
-    """Raises the platform's own errors, such as a Docker engine that does not answer."""
+def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLocationFolder, ...]) -> Platform:
+    """Raises the platform's own errors, such as a Docker engine that does not answer, or credentials of another AWS
+    account."""
     match who.settings.agent:
         case LocalAgentSpec() as spec:
             from stacks.local import LocalPlatform
@@ -20,3 +23,7 @@ def platform_of(who: StackIdentity, workspace: Workspace) -> Platform:
             from stacks.docker import DockerPlatform
 
             return DockerPlatform.of(who, workspace, spec)
+        case EcsAgentSpec() as spec:
+            from stacks.ecs import EcsPlatform
+
+            return EcsPlatform.of(who, workspace, spec, folders)

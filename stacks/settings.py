@@ -17,6 +17,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 from agent.spec import AgentSpec, LocalAgentSpec, LocationName, Spec
 from hybrid.errors import SettingsError
 from hybrid.workspace import checked_stack_name
+from stacks.aws_settings import AwsSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
 from stacks.variable_settings import VariableSettings, without_repetition
 
@@ -69,12 +70,16 @@ class Settings(Spec):
     agent: AgentSpec = Field(default_factory=LocalAgentSpec)
     """What the agent is and where it lives; `kind` chooses the platform."""
 
+    aws: AwsSettings | None = None
+    """Where in AWS the stack stands. Needed for an agent of kind `ecs`, and only then."""
+
     locations: tuple[ServedLocation, ...] | None = None
     """The code locations that this stack serves: names of those under `locations/`, `{path: …}` for a folder
     elsewhere, `{image: …, name: …}` for an image that is built elsewhere. Default: all under `locations/`."""
 
     registry: RegistrySettings | None = None
-    """Where images are pushed to and pulled from. Needed for an agent in containers; a local one needs no images."""
+    """Where images are pushed to and pulled from. Needed for an agent in containers, but on ECS, where the stack makes
+    repositories; a local agent needs no images."""
 
     images: ImageSettings = Field(default_factory=ImageSettings)
     """How images of code locations are built."""
@@ -112,10 +117,18 @@ class Settings(Spec):
 
     @model_validator(mode="after")
     def _images_where_needed(self) -> Settings:
-        if self.agent.needs_images and self.registry is None:
+        if self.agent.needs_images and self.registry is None and self.aws is None:
             raise ValueError(f"an agent of kind `{self.agent.kind}` runs images; say where they go: `registry.address`")
         if self.pins and not self.agent.needs_images:
             raise ValueError("`pins` are images, and a local agent runs none; remove them")
+        return self
+
+    @model_validator(mode="after")
+    def _aws_where_needed(self) -> Settings:
+        if (self.agent.kind == "ecs") != (self.aws is not None):
+            raise ValueError("`aws` and an agent of kind `ecs` belong together; give both, or neither")
+        if self.agent.kind == "ecs" and self.organization is None:
+            raise ValueError("tasks on ECS do not reach a Dagster+ on this machine; name an `organization`")
         return self
 
     @field_validator("environment_variables")

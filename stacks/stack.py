@@ -76,6 +76,9 @@ class HybridStack:
                     deployments=[self.who.endpoint.deployment],
                     all_branch_deployments=spec.branch_deployments,
                 ),
+                # 0 is None: a token of before there were rotations stays as it is
+                rotation=spec.token_rotation or None,
+                agent_label=self.who.agent_label,
             ),
             self._after_dagster_plus(),
         )
@@ -91,7 +94,7 @@ class HybridStack:
                 document=source.document,
                 content_hash=reloading_hash(self.who, folder.name, source.content_hash, variables),
             ),
-            self._after_dagster_plus(*variables),
+            self._after_dagster_plus(*variables, *source.checks),
         )
 
     def _ready(self, agent: StandingAgent, sources: list[LocationSource], locations: list[CodeLocation]) -> AgentReady:
@@ -109,8 +112,9 @@ class HybridStack:
                 triggers={"agent": agent.instance},
                 heartbeat_after=agent.started_at,
                 process_directory=self.platform.process_directory,
+                ecs=agent.ecs,
                 heartbeat_timeout_seconds=self.who.settings.readiness.heartbeat_timeout_seconds,
-                timeout_seconds=self.who.settings.readiness.timeout_seconds,
+                timeout_seconds=max(self.who.settings.readiness.timeout_seconds, agent.ready_seconds),
             ),
             self._after_dagster_plus(),
         )

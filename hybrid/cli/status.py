@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.measure import Measurement
     from rich.text import Text
 
+    from hybrid.cli.ecs_status import EcsStanding
     from hybrid.engine.stack import Stack
     from hybrid.plus import Agent, CodeLocationStatus
 
@@ -47,6 +48,8 @@ class Standing:
     agents: list[Agent]
     locations: dict[str, CodeLocationStatus | None]
     """By name; None: the stack has it and Dagster+ does not."""
+    ecs: EcsStanding | None = None
+    """What AWS says; None for a stack of another platform."""
 
     @property
     def is_ready(self) -> bool:
@@ -80,6 +83,7 @@ class Standing:
                 for name, found in self.locations.items()
             ],
             "url": who.page,
+            **({"ecs": self.ecs.document()} if self.ecs is not None else {}),
         }
 
 
@@ -109,12 +113,22 @@ def _standing(stack: Stack) -> Standing:
             with client_of(who) as client:
                 mine = [agent for agent in client.agents() if agent.label == who.agent_label]
                 found = {location.name: location for location in client.code_locations()}
-            return Standing(stack, _telling(mine), {name: found.get(name) for name in stack.location_names})
+            located = {name: found.get(name) for name in stack.location_names}
+            return Standing(stack, _telling(mine), located, _in_aws(stack, mine))
     except PlusUnreachable:
         if not who.settings.embedded:
             raise
     note(f"The embedded Dagster+ of the stack '{who.stack}' does not answer. Next: `{_hybrid()} up {who.stack}`.")
     return nothing
+
+
+def _in_aws(stack: Stack, agents: list[Agent]) -> EcsStanding | None:
+    if stack.who.settings.agent.kind != "ecs":
+        return None
+    from hybrid.cli.ecs_status import ecs_standing
+    from hybrid.engine.ecs import EcsPlace
+
+    return ecs_standing(EcsPlace.of(stack.who), agents)
 
 
 def _telling(agents: list[Agent]) -> list[Agent]:
@@ -143,6 +157,10 @@ def _print(standing: Standing) -> None:
     for name, found in standing.locations.items():
         table.add_row("location", Text(name), *_location(found))
     out.print(table)
+    if standing.ecs is not None:
+        from hybrid.cli.ecs_status import print_ecs
+
+        print_ecs(standing.ecs)
     out.print(f"UI: {who.page}")
     if standing.is_ready:
         _print_next(standing)
@@ -193,8 +211,9 @@ def _print_next(standing: Standing) -> None:
     stack, hybrid = standing.stack.who.stack, _hybrid()
     # a location of the repository's own, so that a newcomer has something to launch
     run = f"{stack} hello greet" if "hello" in standing.locations else f"{stack} LOCATION JOB"
+    logs = "logs" if standing.ecs is None else "agent logs"
     out.print(
-        f"Next: [bold]{hybrid} run {run}[/]  ·  [bold]{hybrid} open {stack}[/]  ·  [bold]{hybrid} logs {stack} -f[/]"
+        f"Next: [bold]{hybrid} run {run}[/]  ·  [bold]{hybrid} open {stack}[/]  ·  [bold]{hybrid} {logs} {stack} -f[/]"
     )
 
 

@@ -83,7 +83,7 @@ class AgentDrain(Resource):
         connection = Connection.of(inputs)
         if connection.is_wiped or not inputs["locations"]:
             return
-        choice = _choice(inputs)
+        choice = runs_on_delete(inputs)
         with reaching(connection, call, "nobody knows of runs in progress"):
             client = self._clients.client(connection, call, patient=False)
             found = _look(client, inputs)
@@ -151,7 +151,8 @@ def _can_end(client: PlusClient, inputs: Properties) -> bool:
     return label is None or any(agent.label == label and agent.is_running for agent in client.agents())
 
 
-def _choice(inputs: Properties) -> str:
+def runs_on_delete(inputs: Properties) -> str:
+    """What ``runs`` says, unless the variable overrules it. Raises ``SettingsError`` when the variable is no choice."""
     chosen = os.environ.get(RUNS_VARIABLE) or str(inputs["runs"])
     if chosen not in RUNS.values:
         raise SettingsError(

@@ -25,6 +25,7 @@ from hybrid.provider.definition import (
     Text,
 )
 from hybrid.provider.difference import Change
+from hybrid.provider.ecs_diagnosis import PLACE, AgentTasks, explained
 from hybrid.provider.properties import Properties, has_unknown
 from hybrid.provider.resource import Call, Existing, PartialError, Resource
 from hybrid.provider.runtime import socket_path
@@ -80,6 +81,7 @@ DEFINITION: Final = Definition(
             "the `directory` of the agent's Process, if it is one: when that ends again and again, so does the wait",
             required=False,
         ),
+        "ecs": PLACE,
         "heartbeatTimeoutSeconds": Property(
             Number(1, 7200, whole=False),
             "how long an agent that was heard of may be missing before the wait ends. One that was just started is "
@@ -103,7 +105,7 @@ DEFINITION: Final = Definition(
 )
 
 # How long to wait says nothing about what is, and who takes which queue is only checked.
-_NO_REASON_TO_WAIT: Final = frozenset({"timeoutSeconds", "heartbeatTimeoutSeconds", "agentQueues", "queues"})
+_NO_REASON_TO_WAIT: Final = frozenset({"timeoutSeconds", "heartbeatTimeoutSeconds", "agentQueues", "queues", "ecs"})
 _POLL_EMBEDDED: Final = 0.2  # seconds; the embedded Dagster+ is for one person
 _POLL: Final = 2.0
 _CRASHES: Final = 2  # one may be bad luck, such as Dagster+ away for a moment
@@ -168,6 +170,7 @@ class AgentReady(Resource):
         deadline = time.monotonic() + inputs["timeoutSeconds"]
         absence = _Absence(inputs["heartbeatTimeoutSeconds"], heard=_stands_already(before, inputs))
         crashes = _Crashes(inputs.get("processDirectory"))
+        tasks = AgentTasks(inputs.get("ecs"))
         seen = _Seen(None, (), sorted(inputs["locations"]), (), {}, {})
         try:
             while True:
@@ -181,11 +184,14 @@ class AgentReady(Resource):
                 if time.monotonic() > deadline:
                     raise _late(seen, inputs)
                 crashes.look(inputs["agentLabel"])
+                tasks.look()
                 call.report.status(seen.progress(inputs))
                 call.wait(_POLL_EMBEDDED if connection.is_embedded else _POLL)
         except NotReadyError as error:
             outputs = _outputs(seen, inputs, before, ready=False)
-            raise PartialError(error, id=_id(inputs), outputs=outputs) from error
+            missing = seen.agent is None and not tasks.has_told
+            told = explained(error, inputs.get("ecs"), connection.deployment, seen.unloaded, agent=missing)
+            raise PartialError(told, id=_id(inputs), outputs=outputs) from error
 
 
 class _Absence:

@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from hybrid.errors import HybridError
+from hybrid.provider import token_rotation
 from hybrid.provider.connection import Clients, Connection, connection_record, imported
-from hybrid.provider.definition import Definition, Flag, ListOf, Property, Record, Text
+from hybrid.provider.definition import Definition, Flag, ListOf, Number, Property, Record, Text
 from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call, Existing, PartialError, Resource
 from hybrid.redaction import Token
@@ -33,6 +34,22 @@ DEFINITION: Final = Definition(
             ),
             "which deployments agents with it may serve",
         ),
+        # neither has a default: tokens in the state of before there were rotations stay as they are
+        "rotation": Property(
+            Number(0, 1_000_000),
+            "another number makes another token; the former one is revoked when nothing needs it any more",
+            required=False,
+            replaces=True,
+        ),
+        "agentLabel": Property(
+            Text(), "the agent's label: runs of agents with another one do not need the token", required=False
+        ),
+        "revokeAfterRuns": Property(
+            token_rotation.RUNS,
+            "what happens to runs that were launched with it when another token takes its place; "
+            f"{token_rotation.RUNS_VARIABLE} overrules it; wait unless given",
+            required=False,
+        ),
     },
     outputs={
         "tokenId": Property(Text(), "its id in Dagster+"),
@@ -56,11 +73,12 @@ class AgentTokenResource(Resource):
     def create(self, inputs: Properties, call: Call) -> Existing:
         connection = Connection.of(inputs)
         client = self._clients.client(connection, call)
+        name = token_rotation.described(inputs["description"], inputs.get("rotation"))
         for other in client.agent_tokens():
             # a killed update made it and nobody has its value
-            if other.description == inputs["description"] and not other.revoked:
+            if other.description == name and not other.revoked:
                 client.revoke_agent_token(other.id)
-        made = client.create_agent_token(inputs["description"])
+        made = client.create_agent_token(name)
         outputs = _outputs(made)
         try:
             client.set_agent_grants(made.id, _grants(inputs))
@@ -102,7 +120,10 @@ class AgentTokenResource(Resource):
         if connection.is_wiped:
             return
         try:
-            self._clients.client(connection, call, patient=False).revoke_agent_token(int(id))
+            client = self._clients.client(connection, call, patient=False)
+            if token_rotation.has_successor(client.agent_tokens(), inputs):
+                token_rotation.release(inputs, lambda where: self._clients.client(where, call), call)
+            client.revoke_agent_token(int(id))
         except PlusError as error:
             if not connection.is_down(error):
                 raise

@@ -13,6 +13,8 @@ from hybrid.provider.resource import Resource
 
 _CLIENTS: Final = ("connection", "Clients")
 _IMAGES: Final = ("location_image", "Images")
+_DOORS: Final = ("ecs_place", "Doors")
+_LAUNCHING: Final = ("ecs_launch_check", "Launching")
 
 # The type's name in its token, its module here, its class, and what the resources of an update share.
 _LISTED: Final[tuple[tuple[str, str, str, tuple[str, str] | None], ...]] = (
@@ -31,6 +33,9 @@ _LISTED: Final[tuple[tuple[str, str, str, tuple[str, str] | None], ...]] = (
     ("AgentDrain", "agent_drain", "AgentDrain", _CLIENTS),
     ("ContainerSweep", "container_sweep", "ContainerSweep", None),
     ("ContainerState", "container_state", "ContainerState", None),
+    ("EcsServiceState", "ecs_service_state", "EcsServiceState", _DOORS),
+    ("EcsDrain", "ecs_drain", "EcsDrain", _DOORS),
+    ("EcsLaunchCheck", "ecs_launch_check", "EcsLaunchCheck", _LAUNCHING),
 )
 
 

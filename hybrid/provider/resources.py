@@ -147,6 +147,10 @@ class AgentTokenArgs:
     connection: Connection
     description: Input[str]
     grants: AgentGrants
+    rotation: Input[int] | None = None
+    """Another number makes another token. Leave it out, rather than give 0, for a token that was never rotated."""
+    agent_label: Input[str] | None = None
+    revoke_after_runs: Input[str] | None = None
 
 
 class AgentToken(pulumi.CustomResource):

@@ -26,6 +26,7 @@ ROOMS = {
     "agent": {"infra", "hybrid.aws", "hybrid.provider", "agent"},
     "infra": {"infra"},
     "hybrid.aws": {"hybrid.aws"},
+    "hybrid.costs": {"hybrid.costs"},
     "hybrid.plus": {"hybrid.plus"},
     "hybrid.containers": {"hybrid.containers"},
     "hybrid.delivery": {"hybrid.aws", "hybrid.delivery", "hybrid.containers"},
@@ -33,6 +34,8 @@ ROOMS = {
     "hybrid.emulator": {"hybrid.emulator"},
     "hybrid.toolchain": {"hybrid.toolchain", "hybrid.containers"},
     "hybrid.engine": {
+        "hybrid.aws",
+        "hybrid.costs",
         "hybrid.engine",
         "hybrid.delivery",
         "hybrid.provider",
@@ -42,6 +45,7 @@ ROOMS = {
     },
     "hybrid.cli": {
         "hybrid.aws",
+        "hybrid.costs",
         "hybrid.cli",
         "hybrid.containers",
         "hybrid.delivery",

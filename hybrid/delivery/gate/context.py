@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from hybrid.delivery.gate.ecs import ecs_rules
 from hybrid.delivery.gate.findings import Finding, Severity
 from hybrid.delivery.gate.places import CONTEXT, KeyPath, Places
 from hybrid.redaction import redact
@@ -50,6 +51,8 @@ def context_findings(
         rules = list(_variables(name, said))
         if name == "docker":
             rules += [*_container_arguments(said), *_networks(said, networks)]
+        elif name == "ecs":
+            rules += ecs_rules(said)
         for path, value, severity, what, step in rules:
             yield Finding(
                 location=location,

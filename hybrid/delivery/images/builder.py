@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hybrid.aws.registry import EcrAddress
 from hybrid.containers.docker import Docker, last_lines
 from hybrid.delivery.images.build_output import BuildOutput
 from hybrid.delivery.images.content import LOCAL, ImageContent, content_of
 from hybrid.delivery.images.errors import ContextError, PushFailed, RegistryError, RegistryUnreachable, TagTaken
+from hybrid.delivery.images.login import logged_in
 from hybrid.delivery.images.reference import Reference
 from hybrid.delivery.images.registry import Registry, refused
 from hybrid.delivery.images.spec import HASH_LABEL, ImageSpec
@@ -100,23 +102,22 @@ class Builder:
         platform = platform or next(iter(spec.platforms), "")
         suffix = f"-{platform.partition('/')[2].replace('/', '-')}" if len(spec.platforms) > 1 else ""
         local = f"{spec.repository}:{content.tag}{suffix}"
-        docker = self._docker()
         output = BuildOutput(say)
 
         def check() -> None:
             self._check()
             output.tell()
 
-        with _build_files(content) as folder:
+        with _build_files(content) as folder, self._client(spec.repository, *content.bases) as docker:
             untagged = [*_arguments(spec, content, folder, platform), "--iidfile", str(folder / "id")]
             loaded = ["--load"] if docker.has_buildx else []
             code = docker.follow([*untagged, *loaded, str(spec.context)], output.take, check)
             if code != 0:
                 raise output.failure(spec.repository, platform)
             image = (folder / "id").read_text(encoding="ascii").strip()
-        _refuse_changed(spec, content)
-        # only what is complete, and is what was hashed, gets the name under which it could be pushed
-        docker.run("tag", image, local)
+            _refuse_changed(spec, content)
+            # only what is complete, and is what was hashed, gets the name under which it could be pushed
+            docker.run("tag", image, local)
         return local
 
     def _publish_platforms(self, spec: ImageSpec, content: ImageContent, say: Say) -> str:
@@ -132,7 +133,8 @@ class Builder:
         for attempt in range(1, self._pushes + 1):
             say(f"pushing {local}" + (f", attempt {attempt}" if attempt > 1 else ""))
             said = []
-            code = self._docker().follow(["push", local], _without_waits(said.append, local, say), self._check)
+            with self._client(local) as docker:
+                code = docker.follow(["push", local], _without_waits(said.append, local, say), self._check)
             text = "\n".join(said)
             if code == 0:
                 return self._confirmed(local, text)
@@ -148,6 +150,18 @@ class Builder:
             why=last_lines("\n".join(said)),
             next_step=_advice("\n".join(said).lower()),
         )
+
+    @contextlib.contextmanager
+    def _client(self, *references: str) -> Iterator[Docker]:
+        """The client, with logins to those registries of the references that docker itself has none for."""
+        docker = self._docker()
+        registries = {Reference.parse(one).registry for one in references}
+        foreign = {registry for registry in registries if EcrAddress.parse(registry)}
+        if not foreign:
+            yield docker
+            return
+        with logged_in(docker.environ, self._registry.logins, foreign) as environ:
+            yield Docker(docker.executable, environ, has_buildx=docker.has_buildx)
 
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds

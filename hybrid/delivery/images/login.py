@@ -1,15 +1,19 @@
-"""Logins to registries, as docker itself has them: its config file and its credential helpers."""
+"""Logins to registries: as docker itself has them in its config file and its credential helpers, and for ECR as AWS
+gives them for some hours."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hybrid.aws.registry import EcrAddress, ecr_login
 from hybrid.delivery.images.errors import LoginRefused
 from hybrid.delivery.images.reference import HUB
 from hybrid.redaction import Token, redact
@@ -28,8 +32,9 @@ class Login:
 
 
 class Logins:
-    """The logins that ``docker login`` left, by registry. Helpers are asked once; ``forget`` lets one be asked again,
-    since what it gave may lapse."""
+    """The logins by registry: those that ``docker login`` left, and AWS's own for registries of ECR, which are asked
+    for with the credentials of the AWS tools. Helpers and AWS are asked once; ``forget`` lets one be asked again, since
+    what it gave may lapse."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
@@ -48,6 +53,26 @@ class Logins:
             self._found.pop(registry, None)
 
     def _look_up(self, registry: str) -> Login | None:
+        address = EcrAddress.parse(registry)
+        return self._of_docker(registry) if address is None else self._of_ecr(address, registry)
+
+    def _of_ecr(self, address: EcrAddress, registry: str) -> Login:
+        from hybrid.aws.errors import AwsError
+
+        try:
+            user, password = ecr_login(address)
+        except AwsError as error:
+            own = self._of_docker(registry)  # somebody without AWS credentials may have logged docker in
+            if own is not None:
+                return own
+            raise LoginRefused(
+                f"There is no login for {registry}.",
+                why=f"{error.what}\n{error.why}" if error.why else error.what,
+                next_step=error.next_step,
+            ) from None
+        return Login(user, password)
+
+    def _of_docker(self, registry: str) -> Login | None:
         file = self._file()
         if not file.is_file():
             return None
@@ -78,9 +103,64 @@ class Logins:
         return Login(user, Token(password)) if user and password else None
 
     def _file(self) -> Path:
-        home = Path(self._environ.get("HOME") or Path.home())
-        folder = self._environ.get("DOCKER_CONFIG")
-        return (Path(folder) if folder else home / ".docker") / "config.json"
+        return _docker_folder(self._environ) / "config.json"
+
+
+@contextlib.contextmanager
+def logged_in(environ: Mapping[str, str], logins: Logins, registries: set[str]) -> Iterator[Mapping[str, str]]:
+    """``environ`` for docker commands that need logins which docker does not have: to those of ``registries`` that are
+    ECR's. Without any of these it is ``environ`` itself.
+
+    The logins stand in a folder of their own, readable to this user alone and removed at the end, beside the user's
+    other settings: contexts, builders, plug-ins, other logins. The user's own file is never written. Raises
+    ``LoginRefused``.
+    """
+    wanted = {registry: logins.of(registry) for registry in sorted(registries) if EcrAddress.parse(registry)}
+    if not wanted:
+        yield environ
+        return
+    own = _docker_folder(environ)
+    document = _document(own / "config.json")
+    for registry, login in wanted.items():
+        if login is not None:
+            _put(document, registry, login)
+    with tempfile.TemporaryDirectory(prefix="hybrid-docker-") as name:
+        folder = Path(name)
+        for entry in own.iterdir() if own.is_dir() else ():
+            if entry.name != "config.json":
+                (folder / entry.name).symlink_to(entry.resolve())
+        file = folder / "config.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(document), encoding="utf-8")
+        yield {**environ, "DOCKER_CONFIG": str(folder)}
+
+
+def _docker_folder(environ: Mapping[str, str]) -> Path:
+    folder = environ.get("DOCKER_CONFIG")
+    return Path(folder) if folder else Path(environ.get("HOME") or Path.home()) / ".docker"
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_bytes() or b"{}") if file.is_file() else {}
+    except (OSError, ValueError) as error:
+        document = error
+    if not isinstance(document, dict):
+        raise LoginRefused(
+            f"Docker's settings in {file} cannot be read.",
+            why=redact(str(document)) if isinstance(document, Exception) else "They are no JSON object.",
+            next_step="correct the file, or set DOCKER_CONFIG to another folder.",
+        )
+    return document
+
+
+def _put(document: dict[str, Any], registry: str, login: Login) -> None:
+    given = base64.b64encode(f"{login.user}:{login.password.reveal()}".encode()).decode()
+    document["auths"] = {**(document.get("auths") or {}), registry: {"auth": given}}
+    if document.get("credsStore") or document.get("credHelpers"):
+        # A login that stands in the file counts only where no helper is named, and an empty name is none. Source:
+        # github.com/docker/cli, cli/config/configfile/file.go
+        document["credHelpers"] = {**(document.get("credHelpers") or {}), registry: ""}
 
 
 def _plain(file: Path, registry: str) -> Login | None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from hybrid.aws.registry import EcrAddress
 from hybrid.delivery.images.errors import LoginRefused, RegistryError, RegistryUnreachable
 from hybrid.delivery.images.login import Logins
 from hybrid.delivery.images.reference import HUB, Reference
@@ -68,7 +69,8 @@ class Registry:
     without TLS, as docker does. Safe for threads."""
 
     def __init__(self, environ: Mapping[str, str], transport: Transport | None = None) -> None:
-        self._transport = transport or Transport(environ, Logins(environ))
+        self.logins = Logins(environ)
+        self._transport = transport or Transport(environ, self.logins)
         self._digests: dict[str, str] = {}
         self._asking: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -124,15 +126,41 @@ class Registry:
         if manifest.is_index:
             return Described(manifest.digest, _texts(manifest.document.get("annotations")))
         parsed = Reference.parse(reference)
+        configuration = self._configuration(parsed, manifest)
+        if configuration is None:
+            return None
+        return Described(manifest.digest, _texts((configuration.get("config") or {}).get("Labels")))
+
+    def platforms(self, reference: str) -> list[str] | None:
+        """The platforms that an image is for, such as linux/arm64/v8; None when there is no such image."""
+        manifest = self.manifest(reference)
+        if manifest is None:
+            return None
+        parsed = Reference.parse(reference)
+        if manifest.is_index:
+            listed = [entry.get("platform") or {} for entry in manifest.document.get("manifests") or []]
+        else:
+            configuration = self._configuration(parsed, manifest)
+            if configuration is None:
+                return None
+            listed = [configuration]
+        named = (
+            "/".join(str(one[part]) for part in ("os", "architecture", "variant") if one.get(part)) for one in listed
+        )
+        # what is signed or attested stands in an index as unknown/unknown
+        return sorted({name for name in named if name and not name.startswith("unknown")})
+
+    def _configuration(self, parsed: Reference, manifest: Manifest) -> dict[str, Any] | None:
         digest = str((manifest.document.get("config") or {}).get("digest", ""))
         blob = self._asked("GET", parsed, f"blobs/{Reference.parse(f'{parsed.repository}@{digest}').digest}")
         if blob is None:
             return None  # a manifest without its configuration is no image that anybody could pull
         try:
-            configuration = json.loads(blob.content).get("config") or {}
+            configuration = json.loads(blob.content)
+            configuration.get("config")
         except (ValueError, AttributeError):
             raise RegistryError(f"The configuration of {parsed} cannot be read.") from None
-        return Described(manifest.digest, _texts(configuration.get("Labels")))
+        return dict(configuration)
 
     def put_index(
         self, repository: str, tag: str, images: Sequence[tuple[str, str]], annotations: Mapping[str, str]
@@ -191,6 +219,13 @@ class Registry:
 def refused(registry: str, path: str, status: int | None = None) -> LoginRefused:
     """The words for a login that is missing, wrong or not enough."""
     said = f"It answered {status}. " if status else ""
+    if EcrAddress.parse(registry):
+        return LoginRefused(
+            f"{registry} refuses {path}.",
+            why=f"{said}The AWS identity has no right to this repository, or the repository does not exist.",
+            next_step="look at `aws sts get-caller-identity`, at its rights to the repository, and at the repository's "
+            "own policy.",
+        )
     return LoginRefused(
         f"{registry} refuses {path}.",
         why=f"{said}docker has no login for it, the login lapsed, or it has no right to this repository.",

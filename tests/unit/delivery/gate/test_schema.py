@@ -34,7 +34,7 @@ def test_what_the_schema_takes_has_no_finding(check):
 
 
 def test_a_misspelt_key_is_named_with_its_line_and_the_key_that_was_meant(check):
-    (found,) = check("# ours\necs:\n  task_role_arn: arn\n  envvars: [A=1]\n", "ecs")
+    (found,) = check("# ours\necs:\n  task_role_arn: arn:aws:iam::123456789012:role/a\n  envvars: [A=1]\n", "ecs")
 
     assert found.severity == "error", "the agent would refuse the document"
     assert found.where == "locations/hello/container_context.yaml, line 4"

@@ -271,3 +271,22 @@ def test_settings_of_docker_that_are_no_json_are_no_missing_login(server, regist
     (tmp_path / "config.json").write_text('{"auths": [')
     with pytest.raises(LoginRefused, match=r"(?s)cannot be read.*config\.json"):
         Registry({"DOCKER_CONFIG": str(tmp_path)}).digest(f"{server.host}/acme/x:1")
+
+
+def test_the_platforms_of_one_image_are_in_its_configuration(server, registry):
+    content = json.dumps({"os": "linux", "architecture": "arm64", "variant": "v8", "config": {}}).encode()
+    manifest = json.dumps({"schemaVersion": 2, "config": {"digest": digest(content)}}).encode()
+    server.blobs |= {"manifests/arm": manifest, f"blobs/{digest(content)}": content}
+    assert registry.platforms(f"{server.host}/acme/x:arm") == ["linux/arm64/v8"]
+    assert registry.platforms(f"{server.host}/acme/x:nope") is None
+
+
+def test_the_platforms_of_an_index_are_its_own_without_attestations(server, registry):
+    entries = [
+        {"digest": digest(b"1"), "platform": {"os": "linux", "architecture": "amd64"}},
+        {"digest": digest(b"2"), "platform": {"os": "linux", "architecture": "arm64"}},
+        {"digest": digest(b"3"), "platform": {"os": "unknown", "architecture": "unknown"}},
+    ]
+    server.blobs["manifests/both"] = json.dumps({"schemaVersion": 2, "manifests": entries}).encode()
+    server.types["manifests/both"] = INDEX
+    assert registry.platforms(f"{server.host}/acme/x:both") == ["linux/amd64", "linux/arm64"]

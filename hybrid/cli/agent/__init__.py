@@ -1,0 +1,14 @@
+"""``hybrid agent``: a stack's agent after the first day."""
+
+from __future__ import annotations
+
+import typer
+
+from hybrid.cli.agent import logs, restart, rotation, scale, shell, upgrade
+
+app = typer.Typer(
+    help="The agent after the first day: upgrade, scale, restart, logs, exec, rotate-token.", no_args_is_help=True
+)
+
+for module in (upgrade, scale, restart, logs, shell, rotation):
+    module.register(app)

@@ -1,0 +1,257 @@
+"""What ``hybrid status`` adds for a stack on ECS: the agent's service, and what the agent has made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hybrid.errors import HybridError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hybrid.aws.made import CodeServer, Made
+    from hybrid.aws.services import Service
+    from hybrid.aws.tasks import Task
+    from hybrid.costs.estimate import Estimate
+    from hybrid.engine.ecs import EcsPlace
+    from hybrid.plus import Agent
+
+_EVENTS = 3  # of the service that are shown when it is not as wanted
+
+
+@dataclass(frozen=True)
+class EcsStanding:
+    """How the stack stands in AWS. ``problem``: why AWS did not tell; then all else is empty."""
+
+    place: EcsPlace
+    problem: HybridError | None = None
+    made: Made | None = None
+    image: str | None = None
+    """That of the agent's task definition."""
+    sizes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """CPU and memory of code servers that have no task now, by the service's ARN."""
+    agents: Sequence[str] | None = None
+    """Ids of the stack's agents that are RUNNING; None: Dagster+ has none of the stack that runs, so that no code
+    server can be told to be an orphan."""
+
+    @property
+    def orphans(self) -> list[CodeServer]:
+        """Code servers of agents that are not there any more. A new agent removes them when they are old enough."""
+        if self.made is None or self.agents is None:
+            return []
+        return self.made.orphans(self.agents)
+
+    @property
+    def cost(self) -> Estimate | None:
+        """What runs now, as if it ran all month; None when AWS did not tell."""
+        return None if self.made is None else _cost(self.made, self.sizes)
+
+    def document(self) -> dict[str, Any]:
+        """The key ``ecs`` of ``status --json``."""
+        made, cost = self.made, self.cost
+        orphans = {server.service.arn for server in self.orphans}
+        return {
+            "account": self.place.account,
+            "region": self.place.region,
+            "cluster": self.place.cluster,
+            "problem": self.problem.what if self.problem else None,
+            "service": _service(made.agent, made.agent_tasks, self.image) if made and made.agent else None,
+            "code_servers": [
+                _code_server(server, self.sizes, orphan=server.service.arn in orphans) for server in made.servers
+            ]
+            if made
+            else [],
+            "runs": [_run(task) for task in made.runs] if made else [],
+            "strays": [task.arn for task in made.strays] if made else [],
+            "monthly_cost": cost.document() if cost else None,
+        }
+
+
+def ecs_standing(place: EcsPlace, agents: Sequence[Agent]) -> EcsStanding:
+    """What AWS says. Its refusals, missing credentials too, are an answer: Dagster+'s side can be shown without."""
+    from hybrid.aws.errors import AwsError
+    from hybrid.aws.made import made_in
+    from hybrid.aws.session import Aws
+
+    aws = Aws(place.region, place.account)
+    running = [agent.id for agent in agents if agent.is_running]
+    try:
+        made = made_in(aws, place.cluster, place.service, place.base)
+        definition = _definition(aws, made.agent.task_definition) if made.agent else {}
+        idle = [server.service for server in made.servers if not server.tasks]
+        sizes = {service.arn: _size(_definition(aws, service.task_definition)) for service in idle}
+    except AwsError as error:
+        return EcsStanding(place, problem=error)
+    containers = definition.get("containerDefinitions") or [{}]
+    return EcsStanding(place, None, made, containers[0].get("image"), sizes, running or None)
+
+
+def _definition(aws: Any, arn: str) -> dict[str, Any]:
+    with aws.doing(f"look at the task definition {arn.rpartition('/')[2]}"):
+        told: dict[str, Any] = aws.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    return told
+
+
+def _size(definition: Mapping[str, Any]) -> tuple[str, str]:
+    return str(definition.get("cpu", "")), str(definition.get("memory", ""))
+
+
+def _cost(made: Made, idle: Mapping[str, tuple[str, str]]) -> Estimate:
+    """Agents and code servers; runs come and go."""
+    from hybrid.costs.estimate import Footprint, TaskSize, estimate
+    from hybrid.costs.prices import US_EAST_1
+
+    def sizes(what: str, tasks: Sequence[Task]) -> list[TaskSize]:
+        counted: dict[tuple[str, str], int] = {}
+        for task in tasks:
+            if task.cpu.isdigit() and task.memory.isdigit():
+                counted[task.cpu, task.memory] = counted.get((task.cpu, task.memory), 0) + 1
+        return [TaskSize(what, int(cpu), int(memory), count) for (cpu, memory), count in counted.items()]
+
+    servers = [task for server in made.servers for task in server.tasks]
+    return estimate(Footprint((*sizes("agent", made.agent_tasks), *sizes("code server", servers))), US_EAST_1)
+
+
+def _service(service: Service, tasks: Sequence[Task], image: str | None) -> dict[str, Any]:
+    deployment = service.primary
+    return {
+        "name": service.name,
+        "status": service.status,
+        "desired": service.desired,
+        "running": service.running,
+        "pending": service.pending,
+        "task_definition": service.task_definition,
+        "image": image,
+        "version": _version(image),
+        "tasks": [
+            {
+                "id": task.id,
+                "status": task.status,
+                "health": task.health,
+                "cpu": task.cpu,
+                "memory": task.memory,
+                "started_at": task.started.isoformat() if task.started else None,
+            }
+            for task in tasks
+        ],
+        "deployment": {
+            "state": deployment.rollout,
+            "reason": deployment.reason,
+            "failed_tasks": deployment.failed,
+            "created_at": deployment.created.isoformat(),
+        }
+        if deployment
+        else None,
+        "events": [event.message for event in service.events[:_EVENTS]],
+    }
+
+
+def _code_server(server: CodeServer, idle: Mapping[str, tuple[str, str]], *, orphan: bool) -> dict[str, Any]:
+    service = server.service
+    cpu, memory = (server.tasks[0].cpu, server.tasks[0].memory) if server.tasks else idle.get(service.arn, ("", ""))
+    return {
+        "service": service.name,
+        "location": service.location,
+        "deployment": service.tags.get("dagster/deployment_name", ""),
+        "agent_id": server.agent_id,
+        "orphan": orphan,
+        "desired": service.desired,
+        "running": service.running,
+        "cpu": cpu,
+        "memory": memory,
+    }
+
+
+def _run(task: Task) -> dict[str, Any]:
+    return {
+        "run_id": task.run_id,
+        "job": task.job,
+        "task": task.id,
+        "status": task.status,
+        "cpu": task.cpu,
+        "memory": task.memory,
+        "started_at": task.started.isoformat() if task.started else None,
+    }
+
+
+def _version(image: str | None) -> str | None:
+    tag = (image or "").partition("@")[0].rpartition("/")[2].partition(":")[2]
+    return tag or None
+
+
+def print_ecs(standing: EcsStanding) -> None:
+    """A block of lines below what Dagster+ says."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from hybrid.cli.console import note, out
+
+    out.print(Text(standing.place.shown, style="bold") + Text(f"  cluster {standing.place.cluster}"))
+    if standing.problem is not None:
+        note(f"AWS does not tell what stands there: {standing.problem.sentence()}")
+        return
+    if standing.made is None:
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    _service_row(table, standing)
+    orphans = {server.service.arn for server in standing.orphans}
+    for server in standing.made.servers:
+        _server_row(table, server, standing.sizes, orphan=server.service.arn in orphans)
+    for task in standing.made.runs:
+        table.add_row("run", Text(task.job or "?"), Text(task.status), Text(f"{task.run_id[:8]}  {_shown(task)}"))
+    for task in standing.made.strays:
+        table.add_row("stray", Text(task.id), Text(task.status, style="yellow"), Text(_shown(task)))
+    out.print(table)
+    if orphans:
+        note(
+            "Orphans are code servers of an agent that is gone; a running agent removes them once they are old enough."
+        )
+    if standing.cost is not None and standing.cost.lines:
+        prices = standing.cost.prices
+        out.print(
+            f"What runs now costs about {standing.cost.dollars:.0f} $ a month "
+            f"(list prices of {prices.region}, {prices.as_of}; without network, data and runs)"
+        )
+
+
+def _service_row(table: Table, standing: EcsStanding) -> None:
+    from rich.text import Text
+
+    from hybrid.cli.console import note
+
+    service = standing.made.agent if standing.made else None
+    if service is None:
+        name = standing.place.service
+        table.add_row("service", Text(name), Text("NOT THERE", style="red"), "the cluster has none of this name")
+        return
+    deployment = service.primary
+    state = deployment.rollout if deployment else service.status
+    healthy = service.running == service.desired and service.is_active and state != "FAILED"
+    count = Text(f"{service.running}/{service.desired} running", style="green" if healthy else "red")
+    health = ", ".join(sorted({task.health for task in standing.made.agent_tasks})) if standing.made else ""
+    revision = service.task_definition.rpartition("/")[2]
+    version = _version(standing.image) or standing.image or "?"
+    table.add_row("service", Text(service.name), count, Text(f"{revision}  {version}  {health}  {state}".strip()))
+    if not healthy:
+        for event in service.events[:_EVENTS]:
+            note(event.message)
+
+
+def _server_row(table: Table, server: CodeServer, idle: Mapping[str, tuple[str, str]], *, orphan: bool) -> None:
+    from rich.text import Text
+
+    service = server.service
+    good = service.running == service.desired and not orphan
+    word = f"{service.running}/{service.desired} running" + ("  ORPHAN" if orphan else "")
+    cpu, memory = (server.tasks[0].cpu, server.tasks[0].memory) if server.tasks else idle.get(service.arn, ("?", "?"))
+    where = service.tags.get("dagster/deployment_name", "")
+    size = f"{cpu} CPU  {memory} MiB"
+    table.add_row(
+        "server", Text(service.location), Text(word, style="green" if good else "yellow"), Text(f"{where}  {size}")
+    )
+
+
+def _shown(task: Task) -> str:
+    return f"{task.cpu or '?'} CPU  {task.memory or '?'} MiB"

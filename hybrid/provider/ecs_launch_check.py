@@ -1,0 +1,200 @@
+"""The ``EcsLaunchCheck`` resource: the statement that ECS will be able to launch a code location, made before an agent
+is told of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from hybrid.delivery.images.errors import RegistryError
+from hybrid.delivery.images.reference import Reference
+from hybrid.errors import NotReadyError, SettingsError
+from hybrid.provider.definition import Anything, Choice, Definition, Failure, ListOf, MapOf, Number, Property, Text
+from hybrid.provider.ecs_place import ACCOUNT, REGION, Doors, wrong_account
+from hybrid.provider.properties import Properties, has_unknown
+from hybrid.provider.resource import Call, Existing, Resource
+
+if TYPE_CHECKING:
+    from hybrid.aws.launching import Finding, Permission
+    from hybrid.aws.session import Aws
+    from hybrid.delivery.images.registry import Registry
+
+ARCHITECTURE: Final = Choice(
+    "EcsArchitecture",
+    "The CPU architecture of a task, as ECS spells it.",
+    {"X86_64": "Intel and AMD: linux/amd64", "ARM64": "Graviton: linux/arm64"},
+)
+
+DEFINITION: Final = Definition(
+    name="EcsLaunchCheck",
+    description="The statement that ECS can launch a code location: its image is in its registry, for the wanted "
+    "architecture and to be pulled by the execution role; its secrets have a value that this role may read; its roles "
+    "exist and trust ECS. An agent that is told of a location which cannot be launched takes the old, working code "
+    "server away all the same, so the location depends on this. It is made again when an input changes; nothing is "
+    "asked in a preview, and deleting it does nothing.",
+    inputs={
+        "region": REGION,
+        "account": ACCOUNT,
+        "location": Property(Text(), "the code location's name"),
+        "image": Property(Text(), "its image, by digest where it has one"),
+        "architecture": Property(ARCHITECTURE, "the tasks' CPU architecture", default="X86_64"),
+        "executionRoleArn": Property(Text(), "the role by which ECS pulls the image and reads secrets"),
+        "taskRoleArn": Property(Text(), "the role of the code itself; default: it has none", required=False),
+        "secrets": Property(ListOf(Text()), "the `valueFrom` of each of its secrets", default=[]),
+        "repositoryCredentials": Property(
+            Text(), "ARN of the secret with the login of a private registry outside of AWS", required=False
+        ),
+        "triggers": Property(
+            MapOf(Anything()),
+            "other values that, when they change, mean to check again: grants of the roles",
+            default={},
+        ),
+        "settleSeconds": Property(
+            Number(0, 300, whole=False), "how long what was just granted may take to count", default=30
+        ),
+    },
+    outputs={
+        "passed": Property(Text(), "names what was checked"),
+        "findings": Property(ListOf(Text()), "what could not be found out"),
+    },
+)  # fmt: skip
+
+_PLATFORMS: Final = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+_POLL: Final = 3.0  # seconds
+
+
+class Launching:
+    """What the checks of an update share: doors to AWS and the registries."""
+
+    def __init__(self) -> None:
+        import os
+
+        from hybrid.delivery.images.registry import Registry
+
+        self.doors = Doors()
+        self.registry = Registry(os.environ)
+
+
+class EcsLaunchCheck(Resource):
+    """See ``DEFINITION``. The id is the location's name."""
+
+    definition = DEFINITION
+    import_refusal = "It is a statement, and there is nothing to read it from."
+
+    def __init__(self, launching: Launching) -> None:
+        self._shared = launching
+
+    def check(self, inputs: Properties) -> list[Failure]:
+        found = wrong_account(inputs)
+        if not has_unknown(inputs.get("image")):
+            try:
+                Reference.parse(inputs["image"])
+            except SettingsError as error:
+                found.append(Failure("image", error.sentence()))
+        return found
+
+    def create(self, inputs: Properties, call: Call) -> Existing:
+        """Raises one ``NotReadyError`` with all that is wrong, and ``AwsError`` when AWS cannot be asked."""
+        location = str(inputs["location"])
+        call.report.status("checking that it can be launched")
+        deadline = time.monotonic() + inputs["settleSeconds"]
+        aws = self._shared.doors.to(inputs)
+        while True:
+            found = _findings(aws, self._shared.registry, inputs)
+            wrong = [finding for finding in found if finding.is_wrong]
+            if not all(finding.settles for finding in wrong) or not wrong or time.monotonic() >= deadline:
+                break
+            call.report.status(f"waiting for AWS to know what was just made: {wrong[0].what}")
+            call.wait(_POLL)
+        if wrong:
+            raise _refused(location, wrong)
+        unsure = [finding.what for finding in found]
+        for text in unsure:
+            call.report.info(text)
+        return Existing(location, {"passed": _digest(inputs), "findings": unsure})
+
+    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
+        return Existing(id, outputs)
+
+    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
+        return self.create(inputs, call)
+
+    def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
+        """Nothing: it is a statement."""
+
+
+def _findings(aws: Aws, registry: Registry, inputs: Properties) -> list[Finding]:
+    """All that is wrong, and what could not be found out, each once."""
+    from hybrid.aws import launching
+
+    execution, account = str(inputs["executionRoleArn"]), str(inputs["account"])
+    found = _image_findings(registry, inputs)
+    roles = {execution, str(inputs.get("taskRoleArn") or execution)}
+    of_roles = [finding for role in sorted(roles) for finding in launching.role_findings(aws, role, account)]
+    needed, of_pull = _pull(aws, inputs)
+    credentials = inputs.get("repositoryCredentials")
+    for value_from in dict.fromkeys([*inputs["secrets"], *([credentials] if credentials else [])]):
+        of_secret, permission, key = launching.secret_findings(aws, value_from)
+        found += of_secret
+        needed += [permission] if permission else []
+        needed += [launching.key_permission(key, str(inputs["region"]))] if key.startswith("arn:") else []
+    found += [*of_roles, *of_pull]
+    if not any(finding.is_wrong for finding in of_roles):  # what a role that is not there may do, nobody can say
+        found += launching.permission_findings(aws, execution, _once(needed))
+    return list(dict.fromkeys(found))
+
+
+def _image_findings(registry: Registry, inputs: Properties) -> list[Finding]:
+    from hybrid.aws.launching import Finding
+
+    image, wanted = str(inputs["image"]), _PLATFORMS[inputs["architecture"]]
+    try:
+        platforms = registry.platforms(image)
+    except RegistryError as error:  # somebody else's registry may well serve ECS and not this machine
+        return [Finding(f"The image {image} was not looked at: {error.what}")]
+    if platforms is None:
+        return [Finding(f"The image {image} is not in its registry.", "push it, or correct its name.")]
+    if platforms and not any(one == wanted or one.startswith(f"{wanted}/") for one in platforms):
+        step = f"build it for {wanted}, or set `runtime_platform` to what it is for."
+        return [Finding(f"The image {image} is for {', '.join(platforms)}, the task is {wanted}.", step)]
+    return []
+
+
+def _pull(aws: Aws, inputs: Properties) -> tuple[list[Permission], list[Finding]]:
+    from hybrid.aws import launching
+    from hybrid.aws.registry import EcrAddress
+
+    parsed = Reference.parse(str(inputs["image"]))
+    address = EcrAddress.parse(parsed.registry)
+    if address is None:
+        return [], []
+    partition = str(inputs["executionRoleArn"]).split(":")[1]
+    permissions = launching.pull_permissions(address.region, address.account, parsed.path, partition)
+    if (address.account, address.region) == (inputs["account"], inputs["region"]):
+        return permissions, launching.repository_findings(aws, address.account, parsed.path)
+    elsewhere = f"account {address.account} in {address.region}"
+    return permissions, [
+        launching.Finding(f"The repository {parsed.path} is of {elsewhere}: its own policy was not looked at.")
+    ]
+
+
+def _once(permissions: Sequence[Permission]) -> list[Permission]:
+    return [one for index, one in enumerate(permissions) if one not in permissions[:index]]
+
+
+def _digest(inputs: Properties) -> str:
+    told = {name: value for name, value in inputs.items() if name not in {"settleSeconds"}}
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _refused(location: str, wrong: Sequence[Finding]) -> NotReadyError:
+    steps: dict[str, Any] = dict.fromkeys(finding.next_step.rstrip(".") for finding in wrong)
+    return NotReadyError(
+        f"ECS could not launch the code location {location}.",
+        why="\n".join(finding.what for finding in wrong)
+        + "\nThe agent was not told of it, so the code server that runs stays.",
+        next_step=f"{'; '.join(steps)}. Then run the same command again.",
+    )

@@ -1,0 +1,174 @@
+"""The roles of an ECS stack: of the agent, of user code, of what starts either, and of CI; each with its policies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from agent import ecs_policies
+from agent.ecs_grants import NamedByLocations
+from agent.ecs_ground import EcsGround
+from agent.ecs_names import EcsNames
+from agent.ecs_policies import PolicyScope
+from agent.ecs_spec import EcsAgentSpec
+from infra.bucket import Bucket
+from infra.ci_role import CiRole, CiRoleArgs, Subject
+from infra.late_errors import told as late
+from infra.place import Place
+from infra.repository import Repository, grant_pull, grant_push, login_statement, pull_statement
+from infra.roles import RoleArgs, TaskRole
+from infra.statements import Statement
+from stacks.aws_settings import AwsSettings, CiSettings
+
+ASSETS = "assets/"
+"""Where in the bucket the values of assets lie."""
+COMPUTE_LOGS = "compute-logs/"
+"""Where in the bucket the output of steps lies, when it goes there."""
+
+Statements = Callable[[PolicyScope], tuple[Statement, ...]]
+
+
+@dataclass(frozen=True)
+class EcsRoles:
+    """Makes the roles, and then grants them what they need. Their ARNs are known before they are made."""
+
+    names: EcsNames
+    settings: AwsSettings
+    spec: EcsAgentSpec
+    opts: pulumi.ResourceOptions
+
+    def role_arn(self, what: str) -> str:
+        """The ARN of one of the stack's roles."""
+        return self._args(what, "").arn
+
+    def code_role(self, location: str) -> str:
+        """What the role of a location's code is called: its own, if the settings give it one, else that of all."""
+        return f"location-{location}" if location in self.settings.location_roles else "code"
+
+    def make(self) -> Mapping[str, TaskRole]:
+        """By what they are for."""
+        described = {
+            "agent": "Dagster's agent: starts and stops code servers and runs of its stack",
+            "agent-execution": "Starts the agent's task",
+            "code": "Code of the stack's locations",
+            "code-execution": "Starts code servers and runs",
+            **{f"location-{location}": f"Code of the location {location}" for location in self.settings.location_roles},
+        }
+        made = {what: TaskRole(what, self._args(what, text), self.opts) for what, text in described.items()}
+        self._attach("code", made["code"], self.settings.code_policy_arns)
+        for location, role in self.settings.location_roles.items():
+            self._attach(f"location-{location}", made[f"location-{location}"], role.policy_arns)
+        return made
+
+    def grant(
+        self,
+        roles: Mapping[str, TaskRole],
+        ground: EcsGround,
+        token_secret_arn: pulumi.Output[str],
+        named: NamedByLocations,
+    ) -> list[pulumi.Resource]:
+        """What the agent and ECS need; also what the agent has to wait for before it starts."""
+
+        def told(statements: Statements) -> pulumi.Output[Sequence[Statement]]:
+            known = pulumi.Output.all(ground.cluster_name, ground.namespace_arn, token_secret_arn)
+            return known.apply(late(lambda values: statements(self._scope(*values, named=named))))
+
+        made: list[pulumi.Resource] = [
+            roles["agent"].allow("agent", told(ecs_policies.agent_statements)),
+            roles["agent-execution"].allow("start", told(ecs_policies.agent_execution_statements)),
+            roles["code-execution"].allow("start", told(ecs_policies.code_execution_statements)),
+        ]
+        if self.spec.exec:
+            code = [name for name in roles if name == "code" or name.startswith("location-")]
+            made += [roles[name].allow("shell", told(ecs_policies.code_statements)) for name in code]
+        return made
+
+    def grant_bucket(self, roles: Mapping[str, TaskRole], bucket: Bucket) -> list[pulumi.Resource]:
+        """Every role of code gets its part of the bucket; the agent gets none."""
+        made: list[pulumi.Resource] = []
+        for what, prefixes in self._prefixes().items():
+            for prefix in prefixes:
+                made.append(bucket.grant_read_write(prefix.strip("/").replace("/", "-") or "all", roles[what], prefix))
+        return made
+
+    def grant_images(
+        self,
+        roles: Mapping[str, TaskRole],
+        locations: Sequence[Repository],
+        agent: Repository | None,
+        elsewhere: Sequence[str],
+    ) -> list[pulumi.Resource]:
+        """Pulling. ``elsewhere``: ARNs of further repositories that images come from."""
+        made: list[pulumi.Resource] = []
+        if locations:
+            made.append(grant_pull("pull", roles["code-execution"], locations))
+        if elsewhere:
+            statements = [login_statement(), pull_statement(elsewhere)]
+            made.append(roles["code-execution"].allow("pull-elsewhere", statements))
+        if agent is not None:
+            made.append(grant_pull("pull", roles["agent-execution"], [agent]))
+        return made
+
+    def make_ci(self, ci: CiSettings, repositories: Sequence[Repository]) -> CiRole:
+        """The role by which CI pushes."""
+        subject = Subject.github(ci.github, branch=None if ci.environment else ci.branch, environment=ci.environment)
+        args = CiRoleArgs(
+            **vars(self._args("ci", f"CI of {ci.github}")), subjects=(subject,), provider_arn=ci.provider_arn
+        )
+        role = CiRole("ci", args, self.opts)
+        if repositories:
+            grant_push("push", role, repositories)
+        return role
+
+    def _prefixes(self) -> dict[str, tuple[str, ...]]:
+        logs = (COMPUTE_LOGS,) if self.spec.compute_logs == "bucket" else ()
+        own = {
+            f"location-{location}": ((ASSETS,) if role.prefixes is None else role.prefixes) + logs
+            for location, role in self.settings.location_roles.items()
+        }
+        return {"code": (ASSETS, *logs), **own}
+
+    def _args(self, what: str, description: str) -> RoleArgs:
+        return RoleArgs(
+            name=self.names.role(what),
+            description=description,
+            place=Place(self.names.account, self.names.region, self.names.partition),
+            path=self.settings.role_path,
+            permissions_boundary=self.settings.permissions_boundary,
+        )
+
+    def _attach(self, what: str, role: TaskRole, policy_arns: Sequence[str]) -> None:
+        for arn in policy_arns:
+            aws.iam.RolePolicyAttachment(
+                f"{what}-{arn.rsplit('/', 1)[-1]}",
+                role=role.role_name,
+                policy_arn=arn,
+                opts=pulumi.ResourceOptions(parent=role),
+            )
+
+    def _scope(
+        self, cluster: str, namespace_arn: str, token_secret_arn: str, *, named: NamedByLocations
+    ) -> PolicyScope:
+        adopted = self.spec.namespace
+        keys = (self.settings.secret_key_arn,) if self.settings.secret_key_arn else ()
+        return PolicyScope(
+            names=self.names,
+            cluster=cluster,
+            namespace_arn=namespace_arn,
+            token_secret_arn=token_secret_arn,
+            code_role_arns=(
+                self.role_arn("code"),
+                *(self.role_arn(f"location-{location}") for location in self.settings.location_roles),
+            ),
+            code_execution_role_arn=self.role_arn("code-execution"),
+            agent_log_group=self.names.agent_log_group,
+            code_log_group=self.names.code_log_group,
+            named=named,
+            service_discovery_role_arn=adopted.role_arn if adopted else None,
+            agent_image_credentials_arn=self.spec.image_credentials,
+            key_arns=keys,
+            exec_enabled=self.spec.exec,
+        )
