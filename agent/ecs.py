@@ -82,6 +82,7 @@ class EcsAgent(pulumi.ComponentResource):
     def __init__(self, name: str, args: EcsAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dagsterhybrid:agent:EcsAgent", name, None, opts)
         _containers_text(args, _expected(args))  # what cannot be is said at a preview, too, when ids are not known yet
+        self._warn_of_servers_left_behind(args)
         definition = self._definition(name, args)
         service = self._service(name, args, definition)
         self.label = pulumi.Output.from_input(args.label)
@@ -91,6 +92,16 @@ class EcsAgent(pulumi.ComponentResource):
         self.namespace_id = args.ground.namespace_id
         self.task_definition_arn = definition.arn
         self.register_outputs({"label": self.label, "service": self.service_name})
+
+    def _warn_of_servers_left_behind(self, args: EcsAgentArgs) -> None:
+        timing = args.spec.timing(args.locations)
+        if timing.servers_left_behind:
+            pulumi.log.warn(
+                f"When the agent stops, Fargate gives it {timing.stop} s, which are too few to remove the code servers "
+                f"of {args.locations} locations: about {timing.servers_left_behind} go on, and are billed, until the "
+                f"next agent has been up for {timing.cleanup_grace // 60} minutes, or `hybrid down` removes them.",
+                self,
+            )
 
     def _definition(self, name: str, args: EcsAgentArgs) -> aws.ecs.TaskDefinition:
         spec = args.spec

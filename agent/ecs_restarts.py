@@ -54,26 +54,39 @@ def _container(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _in_container(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for key in sorted({*old, *new} - {"environment"}):
-        if old.get(key) != new.get(key):
+        if _said(old.get(key)) != _said(new.get(key)):
             yield f"`{key}` of its container"
     before, after = _environment(old), _environment(new)
     for name in sorted({*before, *after} - {SETTINGS_VARIABLE}):
         if before.get(name) != after.get(name):
             yield "a restart or a new token" if name == GENERATION_VARIABLE else f"the variable {name}"
-    yield from _in_settings(before.get(SETTINGS_VARIABLE, ""), after.get(SETTINGS_VARIABLE, ""))
+    yield from settings_reasons(before.get(SETTINGS_VARIABLE, ""), after.get(SETTINGS_VARIABLE, ""))
 
 
 def _environment(container: Mapping[str, Any]) -> dict[str, str]:
     return {entry["name"]: entry["value"] for entry in container.get("environment", [])}
 
 
-def _in_settings(old: str, new: str) -> Iterator[str]:
+def _said(value: Any) -> Any:
+    """``value`` without what says nothing: ECS gives a definition back with each key that it has a default for."""
+    if isinstance(value, dict):
+        kept = {key: _said(each) for key, each in value.items()}
+        return {key: each for key, each in kept.items() if each is not None} or None
+    if isinstance(value, list):
+        return [_said(each) for each in value] or None
+    return value or None
+
+
+def settings_reasons(old: str, new: str) -> list[str]:
+    """Which settings differ between the texts of two ``dagster.yaml``; no values of theirs."""
     if old == new:
-        return
-    before, after = (dict(_leaves(yaml.safe_load(text) or {}, ())) for text in (old, new))
-    for path in sorted({*before, *after}):
-        if before.get(path) != after.get(path):
-            yield f"`{'.'.join(path)}` of its dagster.yaml"
+        return []
+    try:
+        before, after = (dict(_leaves(yaml.safe_load(text) or {}, ())) for text in (old, new))
+    except yaml.YAMLError:
+        return ["its dagster.yaml"]  # a preview has no text yet of what is not known yet
+    changed = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
+    return [f"`{'.'.join(path)}` of its dagster.yaml" if path else "its dagster.yaml" for path in changed]
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

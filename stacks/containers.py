@@ -19,6 +19,7 @@ from hybrid.provider.image_resources import LocationImage, LocationImageArgs, Pu
 from hybrid.provider.resources import BuildFile, BuildFileArgs
 from hybrid.workspace import Workspace
 from stacks.environments import virtual_environment
+from stacks.given import given_by
 from stacks.identity import StackIdentity
 from stacks.images import image_spec, registry_address
 from stacks.platform import LocationSource
@@ -77,6 +78,7 @@ class ContainerLocations:
                 document=location_document(folder, image=f"{folder.name.lower()}:checked"),
                 platform=self.who.settings.agent.kind,
                 networks=self.networks,
+                given=given_by(self.who.settings).document(),
                 files=[str(file) for file in context_files(folder.folder, self.who.settings.environment)],
                 content_hash=content_hash(folder.folder),
                 agent_version=version("dagster-cloud"),

@@ -5,20 +5,25 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from stacks.settings import NAMESPACE, Settings
+from stacks.settings import Settings
+from stacks.settings_words import NAMESPACE
 
 HEAD = """# Settings
 
-Every key of a stack file `stacks/Pulumi.<stack>.yaml`, below `config:`. This page is made from the models in
-`stacks/settings.py` and `agent/spec.py` by `make docs`; a test holds it to them.
+Every key of a stack file `stacks/Pulumi.<stack>.yaml`, below `config:`. This page is made by `make docs` from the
+models themselves: `stacks/settings.py` and what it names (`stacks/*_settings.py`, `agent/spec.py`,
+`agent/docker_spec.py`, `agent/ecs_spec.py` with its parts in `agent/ecs_parts.py`); a test holds it to them.
+
+An agent on this machine for an organization:
 
 ```yaml
 config:
@@ -28,36 +33,110 @@ config:
     kind: local
 ```
 
+An agent on ECS. Without the lines after the region the stack makes a network of its own and tells nobody of trouble:
+
+```yaml
+config:
+  hybrid:organization: acme
+  hybrid:deployment: prod
+  hybrid:agent:
+    kind: ecs
+    secrets:
+      WAREHOUSE_PASSWORD: arn:aws:secretsmanager:eu-central-1:123456789012:secret:warehouse-AbCdEf
+  hybrid:aws:
+    account: "123456789012"
+    region: eu-central-1
+    tags:
+      team: data
+    network:
+      kind: ids
+      vpcId: vpc-0123456789abcdef0
+      subnetIds: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]
+      assignPublicIp: false
+    alarms:
+      emails: [data-oncall@acme.example]
+```
+
 A wrong or unknown key stops every command before anything is done, with the file, the key and what is allowed.
-Secrets have no place here: an API token comes from `DAGSTER_CLOUD_API_TOKEN`, and the stack makes the agent's token.
+Secrets have no place here: an API token comes from `DAGSTER_CLOUD_API_TOKEN`, the stack makes the agent's token, and
+`secrets` are ARNs.
+
+`[]` stands for each entry of a list, `<name>` for a name of your own.
 """
+
+_COLUMNS = ["| key | value | default | meaning |", "|---|---|---|---|"]
+Row = tuple[str, str, str, str]
+"""Key, value, default, meaning."""
+Part = tuple[str, str, type[BaseModel]]
+"""What a nested model is below: the path of its keys; what tells it from others there; the model."""
 
 
 def markdown() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_table("", Settings)]).rstrip() + "\n"
+    return "\n".join([HEAD, *_section("Keys", "", Settings), *_below("", Settings, set())]).rstrip() + "\n"
 
 
-def _table(prefix: str, model: type[BaseModel]) -> list[str]:
-    title = f"`{NAMESPACE}{prefix.rstrip('.')}`" if prefix else "Keys"
-    lines = [f"## {title}", "", (model.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip(), ""]
-    lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
-    nested: list[tuple[str, type[BaseModel]]] = []
-    said = meanings(model)
+def _section(title: str, prefix: str, model: type[BaseModel], common: Sequence[Row] = ()) -> list[str]:
+    """The table of ``model``, without the rows of ``common``."""
+    about = (model.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip()
+    return [f"## {title}", "", about, "", *_table([row for row in _rows(prefix, model) if row not in common])]
+
+
+def _below(prefix: str, model: type[BaseModel], seen: set[Part]) -> list[str]:
+    """The sections of the models that are values of ``model``'s, as far as they are not on the page yet."""
+    lines: list[str] = []
     for name, field in model.model_fields.items():
-        key = f"{prefix}{field.alias or name}"
-        lines.append(f"| `{NAMESPACE}{key}` | {_allowed(field)} | {_default(field)} | {_meaning(said.get(name, ''))} |")
-        nested += [(f"{key}.", part) for part in _models(field.annotation)]
-    lines.append("")
-    for key, part in nested:
-        lines += _table(key, part)
+        parts = [part for part in _parts(f"{prefix}{field.alias or name}", field.annotation, "") if part not in seen]
+        seen |= {*parts}
+        shared = _common(parts)
+        if shared:
+            kinds = ", ".join(told.removeprefix("kind: ") for _, told, _ in parts)
+            lines += [f"## `{NAMESPACE}{parts[0][0]}`, of every kind", "", f"Kinds: {kinds}.", "", *_table(shared)]
+        for key, told, part in parts:
+            title = f"`{NAMESPACE}{key}`" + (f", `{told}`" if told else "")
+            lines += _section(title, f"{key}.", part, shared)
+        for key, _, part in parts:
+            lines += _below(f"{key}.", part, seen)
     return lines
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def _common(parts: Sequence[Part]) -> list[Row]:
+    """The keys that all of several kinds have alike."""
+    if len(parts) < 2:
+        return []
+    (key, _, first), *others = parts
+    rows = [{*_rows(f"{key}.", model)} for _, _, model in others]
+    return [row for row in _rows(f"{key}.", first) if all(row in each for each in rows)]
+
+
+def _rows(prefix: str, model: type[BaseModel]) -> list[Row]:
+    said = meanings(model)
+    return [
+        (f"{prefix}{field.alias or name}", _allowed(field), _default(field), _meaning(said.get(name, "")))
+        for name, field in model.model_fields.items()
+    ]
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    return [*_COLUMNS, *(f"| `{NAMESPACE}{key}` | {' | '.join(rest)} |" for key, *rest in rows), ""]
+
+
+def _parts(key: str, annotation: Any, told: str) -> list[Part]:
+    """The models that may stand at ``key``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models(part)]
+        kind = annotation.model_fields.get("kind")
+        return [
+            (key, told if kind is None else f"kind: {kind.annotation and get_args(kind.annotation)[0]}", annotation)
+        ]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        tags = [each.tag for each in arguments[1:] if isinstance(each, Tag)]
+        return _parts(key, arguments[0], f"{tags[0]}: …" if tags else told)
+    if origin in {tuple, list}:
+        return _parts(f"{key}[]", arguments[0], told)
+    if origin is dict:
+        return _parts(f"{key}.<name>", arguments[1], told)
+    return [part for each in arguments for part in _parts(key, each, told)]
 
 
 def _allowed(field: FieldInfo) -> str:
@@ -67,7 +146,7 @@ def _allowed(field: FieldInfo) -> str:
         for word, sign in (("ge", "≥"), ("le", "≤"), ("gt", ">"), ("lt", "<"))
         if getattr(item, word, None) is not None
     ]
-    return ", ".join([_type(field.annotation), *limits])
+    return ", ".join([_type(field.annotation), *limits]).replace("|", "\\|")
 
 
 def _type(annotation: Any) -> str:
@@ -77,11 +156,11 @@ def _type(annotation: Any) -> str:
     if origin is Annotated:
         return _type(get_args(annotation)[0])
     if origin is Union or type(annotation).__name__ == "UnionType":
-        return " or ".join(_type(part) for part in get_args(annotation) if part is not type(None))
+        return " or ".join(dict.fromkeys(_type(part) for part in get_args(annotation) if part is not type(None)))
     if origin in {tuple, list}:
         return f"list of {_type(get_args(annotation)[0])}"
     if origin is dict:
-        return "mapping"
+        return "mapping, see below" if _parts("", annotation, "") else "mapping"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "mapping, see below"
     return {Path: "path", str: "text", int: "number", float: "number", bool: "`true` or `false`"}.get(

@@ -19,9 +19,8 @@ from hybrid.errors import SettingsError
 from hybrid.workspace import checked_stack_name
 from stacks.aws_settings import AwsSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
+from stacks.settings_words import NAMESPACE, allowed, key_of
 from stacks.variable_settings import VariableSettings, without_repetition
-
-NAMESPACE = "hybrid:"
 
 DeploymentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 OrganizationName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -117,7 +116,7 @@ class Settings(Spec):
 
     @model_validator(mode="after")
     def _images_where_needed(self) -> Settings:
-        if self.agent.needs_images and self.registry is None and self.aws is None:
+        if self.agent.kind == "docker" and self.registry is None:
             raise ValueError(f"an agent of kind `{self.agent.kind}` runs images; say where they go: `registry.address`")
         if self.pins and not self.agent.needs_images:
             raise ValueError("`pins` are images, and a local agent runs none; remove them")
@@ -147,7 +146,7 @@ def parse(values: Mapping[str, Any], *, stack: str, source: str) -> Settings:
     except ValidationError as error:
         raise SettingsError(
             f"The settings in {source} are wrong:",
-            why="\n".join(f"  {_key(problem['loc'])}: {_allowed(problem)}" for problem in error.errors()),
+            why="\n".join(f"  {key_of(problem['loc'])}: {allowed(problem)}" for problem in error.errors()),
             next_step=f"mend {source}; docs/settings.md lists every key.",
         ) from None
     if settings.environment:
@@ -219,21 +218,3 @@ def _secret_in_settings(key: str, source: str) -> SettingsError:
         why="Settings hold no secrets; a token comes from the environment or is made by the stack.",
         next_step=f"`pulumi config rm {key}`, and set DAGSTER_CLOUD_API_TOKEN in the environment.",
     )
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    parts = list(location)
-    # pydantic puts a union's tag between the key and what lies below it; the file has no such level
-    if len(parts) > 1 and parts[0] == "agent":
-        del parts[1]
-    if len(parts) > 2 and parts[0] == "locations":
-        del parts[2]
-    names = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    return NAMESPACE + names.removeprefix(".") if names else "hybrid"
-
-
-def _allowed(problem: Any) -> str:
-    if problem["type"] == "extra_forbidden":
-        return "there is no such key"
-    message = str(problem["msg"])
-    return message.removeprefix("Value error, ")

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from hybrid.adopt.account import Account
 from hybrid.adopt.embedded import TOKEN_VARIABLE, DagsterYaml, embedded, plain_variables
+from hybrid.aws.errors import AwsNotFound
 from hybrid.aws.services import service_named, services_in
 from hybrid.aws.tags import tags_of
 from hybrid.errors import UsageError
@@ -125,7 +126,7 @@ def require_cluster(account: Account, cluster: str) -> None:
 
 
 def read_agent(account: Account, cluster: str, service: str) -> FoundAgent:
-    """The agent that is ``service``. Raises ``UsageError`` when it is not there, ``AwsError`` when AWS does not tell."""
+    """The agent that is ``service``. Raises ``UsageError`` when it is not there, ``AwsError`` when AWS is silent."""
     require_cluster(account, cluster)
     known = service_named(account, cluster, service)
     if known is None or not known.is_active:
@@ -206,8 +207,6 @@ def log_group_of(account: Account, name: str) -> tuple[int | None, str | None]:
 
 def digest_of(account: Account, registry_account: str, repository: str, tag: str) -> str | None:
     """The digest of a tag in ECR; None when ECR does not have it."""
-    from hybrid.aws.errors import AwsNotFound
-
     try:
         with account.doing(f"look for the image {repository}:{tag}"):
             told = account.ecr.describe_images(
@@ -224,8 +223,9 @@ def _definition(account: Account, arn: str) -> Any:
 
 
 def _agents_container(containers: Sequence[Any]) -> Mapping[str, Any]:
-    chosen = next((each for each in containers if _is_agent(each)), None)
-    return chosen or next((each for each in containers if each.get("essential", True)), containers[0])
+    candidates: list[Mapping[str, Any]] = [each for each in containers if _is_agent(each)]
+    essential = [each for each in containers if each.get("essential", True)]
+    return (candidates or essential or containers)[0]
 
 
 def _is_agent(container: Mapping[str, Any]) -> bool:

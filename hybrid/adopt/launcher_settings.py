@@ -16,6 +16,14 @@ from hybrid.aws.fargate import size_problem
 
 TOKEN: Final = "DAGSTER_CLOUD_AGENT_TOKEN"  # noqa: S105 - a variable's name
 _PROXIES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
+_OURS: Final = frozenset(
+    {
+        "DAGSTER_HOME",
+        "DAGSTER_CLOUD_AGENT_SENTINEL_DIR",
+        "DAGSTER_CLOUD_CLEANUP_SERVER_GRACE_PERIOD_SECONDS",
+        "HYBRID_DAGSTER_YAML",
+    }
+)
 _DAGSTERS_SIZE: Final = (256, 512)
 """Processor units and MiB of a code server or run for which nothing is said (dagster_aws/ecs/tasks.py)."""
 # The stack has its own in their place; each is spoken of elsewhere.
@@ -51,8 +59,8 @@ class LauncherSettings:
         self._plain()
         self._launch_type()
         self._sizes()
-        self._variables(variables, secrets)
         self._secrets()
+        self._variables(variables, secrets)
         self._volumes()
         self._containers()
         self._health_check()
@@ -93,7 +101,7 @@ class LauncherSettings:
         if kind not in {None, "FARGATE"}:
             self.unsaid(
                 "launch_type",
-                f"code servers and runs were on {kind}; here they are on Fargate, which has no GPU and no host volumes. "
+                f"code servers and runs were on {kind}; here they are on Fargate, without GPU and host volumes. "
                 "Keep the old agent on a queue of its own for what needs such machines.",
             )
         platform = self._taken.below("runtime_platform")
@@ -125,7 +133,12 @@ class LauncherSettings:
             name, equals, value = str(entry).partition("=")
             if name == TOKEN or name in _PROXIES:
                 continue  # the stack's own: a secret, and `proxy`
-            if not equals and name in secrets:
+            if name in _OURS:
+                self.unsaid(f"env_vars: {name}", "the stack says it")
+                continue
+            if name in self.settings.get("secrets", {}):
+                self.unsaid(f"env_vars: {name}", "it is a secret, too, and ECS starts no task that has both")
+            elif not equals and name in secrets:
                 self._secret(name, secrets[name])
             elif not equals and name not in variables:
                 self.unsaid(f"env_vars: {name}", "the agent's own environment has it from somewhere that is not told")
@@ -134,8 +147,8 @@ class LauncherSettings:
                     Remark(
                         "danger",
                         f"env_vars: {name}",
-                        "it looks like a secret in plain text, so it is not copied; keep it in Secrets Manager and name "
-                        "its ARN in `secrets`, or make it an environment variable of Dagster+",
+                        "it looks like a secret in plain text, so it is not copied; keep it in Secrets Manager and "
+                        "name its ARN in `secrets`, or make it an environment variable of Dagster+",
                     )
                 )
             else:
@@ -149,7 +162,8 @@ class LauncherSettings:
                 self._secret(str(entry.get("name", "")), str(entry.get("valueFrom", "")))
             else:
                 self.unsaid(
-                    "secrets", f"{entry} is named without a variable; every key in it became one. Name each in `secrets`"
+                    "secrets",
+                    f"{entry} is named without a variable; every key in it became one. Name each in `secrets`",
                 )
 
     def _secret(self, name: str, arn: str) -> None:
@@ -206,8 +220,9 @@ class LauncherSettings:
         named = told.has("full_deployments")
         full, branches = told.below("full_deployments"), told.below("branch_deployments")
         said: dict[str, Any] = {}
-        own = full if named else told  # as it was written before branch deployments had their own
-        enabled, seconds = own.flag("enabled"), own.number("ttl_seconds")
+        # as it was written before branch deployments had their own; it goes before the later form
+        older, seconds = told.flag("enabled"), told.number("ttl_seconds") or full.number("ttl_seconds")
+        enabled = older if older is not None else full.flag("enabled")
         if named or enabled is not None:
             # named without a word of `enabled`, it is (user_code_launcher.py, server_ttl_enabled_for_full_deployments)
             said["fullDeployments"] = {"enabled": enabled is not False} | ({"ttlSeconds": seconds} if seconds else {})

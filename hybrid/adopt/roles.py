@@ -20,6 +20,9 @@ _OF_AGENTS: Final = re.compile(
 )
 
 
+_READING: Final = frozenset({"*", "secretsmanager:*", "secretsmanager:GetSecretValue"})
+
+
 @dataclass(frozen=True)
 class Role:
     """A role and its policies."""
@@ -41,8 +44,7 @@ class Role:
     @property
     def reads_all_secrets(self) -> bool:
         return any(
-            "*" in _texts(statement.get("Resource"))
-            and any(action in {"*", "secretsmanager:*", "secretsmanager:GetSecretValue"} for action in _actions(statement))
+            "*" in _texts(statement.get("Resource")) and not _READING.isdisjoint(_actions(statement))
             for document in self.inline.values()
             for statement in _allowing(document)
         )

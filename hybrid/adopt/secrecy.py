@@ -10,10 +10,12 @@ from hybrid.redaction import redact
 
 # A variable whose name ends so holds a secret, whatever its value looks like.
 _TELLING_NAME: Final = re.compile(
-    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|DSN|(?:API|ACCESS|PRIVATE|SIGNING|ENCRYPTION)_?KEY)$", re.I
+    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|DSN|(?:API|ACCESS|PRIVATE|SIGNING|ENCRYPTION)_?KEY)$",
+    re.I,
 )
 _TELLING_VALUE: Final = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\"private_key\"|^(?:gh[pousr]_|github_pat_|glpat-|xox[a-z]-|sk[-_]|hvs\.|npm_|pypi-)"
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\"private_key\""
+    r"|^(?:gh[pousr]_|github_pat_|glpat-|xox[a-z]-|sk[-_]|hvs\.|npm_|pypi-)"
     r"|^eyJ[\w-]+\.eyJ"
 )
 

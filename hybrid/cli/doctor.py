@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -65,6 +66,7 @@ def _findings(stack: str) -> list[Finding]:
         _stack_file(workspace, stack),
         *_port(workspace, stack),
         *_containers(workspace, stack),
+        *_aws(workspace, stack),
     ]
 
 
@@ -76,14 +78,47 @@ def _containers(workspace: Workspace, stack: str) -> list[Finding]:
         settings = identity(workspace, stack).settings
     except HybridError:
         return []  # said of the stack file already
-    if not settings.agent.needs_images or settings.registry is None:
+    if not settings.agent.needs_images:
         return []
     from hybrid.delivery.images.registry import Registry
     from hybrid.toolchain import find_pulumi
     from hybrid.toolchain.containers_doctor import check_containers, check_plugin
 
-    found = check_containers(os.environ, settings.registry.address, Registry(os.environ).digest)
+    address = None if settings.registry is None else settings.registry.address  # on ECS the stack makes its own
+    found = check_containers(os.environ, address, Registry(os.environ).digest)
     return [*found, check_plugin(os.environ, find_pulumi())] if settings.agent.kind == "docker" else found
+
+
+def _aws(workspace: Workspace, stack: str) -> list[Finding]:
+    """What a stack on ECS needs of AWS; nothing for another one."""
+    from hybrid.engine.stack import identity
+
+    try:
+        who = identity(workspace, stack)
+    except HybridError:
+        return []  # said of the stack file already
+    if who.settings.agent.kind != "ecs":
+        return []
+    from hybrid.aws.errors import AwsDenied
+    from hybrid.aws.session import Aws
+    from hybrid.engine.ecs import EcsPlace
+    from hybrid.toolchain import find_pulumi
+    from hybrid.toolchain.aws_doctor import AwsNeeds, check_aws
+
+    place = EcsPlace.of(who)
+    aws = Aws(place.region, place.account)
+
+    def ask_caller() -> str:
+        aws.check_account()
+        return aws.caller().arn
+
+    def ask_region() -> None:
+        # who may not list them has got an answer all the same
+        with contextlib.suppress(AwsDenied), aws.doing(f"list the clusters of {place.region}"):
+            aws.ecs.list_clusters(maxResults=1)
+
+    needs = AwsNeeds(place.region, place.account, place.exec_enabled, ask_caller, ask_region)
+    return check_aws(needs, os.environ, find_pulumi())
 
 
 def _stack_file(workspace: Workspace, stack: str) -> Finding:

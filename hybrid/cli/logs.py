@@ -35,7 +35,7 @@ def logs(
     stack: StackName = "local",
     process: Annotated[
         str,
-        typer.Argument(help="agent, emulator, or of a Docker stack a code location.", metavar="[PROCESS]"),
+        typer.Argument(help="agent, emulator, or of a stack with containers a code location.", metavar="[PROCESS]"),
     ] = "agent",
     lines: Annotated[int, typer.Option("-n", "--lines", help="How many of the last lines.", min=0)] = 50,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
@@ -43,7 +43,7 @@ def logs(
     """Print the log of one of the stack's processes.
 
     Code servers of a local stack write into the agent's. In a Docker stack each has a container, and is named by its
-    code location.
+    code location; in one on ECS likewise, and `hybrid agent logs` goes further back and has the logs of runs.
 
     Examples: [bold]hybrid logs local -f[/]  ·  [bold]hybrid logs local emulator -n 200[/]  ·
     [bold]hybrid logs docker hello[/]
@@ -54,10 +54,16 @@ def logs(
     if process in known:
         for text in _tail(folder.process(process) / PROCESS_LOG, lines, follow=follow):
             _say(text)
-    elif _has_containers(workspace, stack):
-        _container_log(stack, process, known, lines, follow=follow)
-    else:
-        raise _unknown(stack, process, known)
+        return
+    match _platform(workspace, stack):
+        case "docker":
+            _container_log(stack, process, known, lines, follow=follow)
+        case "ecs":
+            from hybrid.cli.agent.logs import logs as of_aws
+
+            of_aws(stack, location=None if process == "agent" else process, lines=lines, follow=follow)
+        case _:
+            raise _unknown(stack, process, known)
 
 
 def _processes(folder: StackFolder) -> list[str]:
@@ -73,11 +79,11 @@ def _unknown(stack: str, process: str, known: list[str]) -> UsageError:
     )
 
 
-def _has_containers(workspace: Workspace, stack: str) -> bool:
-    """Whether a Docker engine has the stack's logs. Raises ``SettingsError``: there is no such stack."""
+def _platform(workspace: Workspace, stack: str) -> str:
+    """Where the stack's logs are. Raises ``SettingsError``: there is no such stack."""
     from hybrid.engine.stack import identity
 
-    return identity(workspace, stack).settings.agent.kind == "docker"
+    return identity(workspace, stack).settings.agent.kind
 
 
 def _container_log(stack: str, process: str, processes: list[str], lines: int, *, follow: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hybrid.cli import agent, costs, doctor, emulator, locations, logs, runs, shell, stack, status, tools
+from hybrid.cli import adopt, agent, costs, doctor, emulator, locations, logs, runs, shell, stack, status, tools
 from hybrid.errors import HybridError
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ def root(
         sys.stdout.write(context.get_help() + "\n")
 
 
-for module in (stack, status, logs, runs, shell, costs, doctor):
+for module in (stack, status, logs, runs, shell, costs, adopt, doctor):
     module.register(app)
 app.add_typer(agent.app, name="agent")
 app.add_typer(locations.app, name="locations")

@@ -18,6 +18,7 @@ _VERBS: Final = {
     "update": ("updating", "updated"),
     "delete": ("deleting", "deleted"),
     "replace": ("replacing", "replaced"),
+    "clear": ("removing the old", "removed the old"),
     "read": ("reading", "read"),
     "refresh": ("refreshing", "refreshed"),
     "import": ("importing", "imported"),
@@ -25,6 +26,7 @@ _VERBS: Final = {
     "same": ("checking", "unchanged"),
 }
 _REASONS_SHOWN: Final = 6
+RESTARTS: Final = "restarts the agent and so redeploys every location"
 _QUIET: Final = frozenset({"same", "read", "refresh"})
 
 
@@ -37,6 +39,7 @@ class UpdateProgress:
         self._begun: dict[events.ResourceName, float] = {}
         self._waiting: dict[events.ResourceName, str] = {}
         self._said: set[str] = set()
+        self._restarts = events.AgentRestarts()
         self._status: Status | None = None
 
     def __enter__(self) -> UpdateProgress:
@@ -57,6 +60,8 @@ class UpdateProgress:
                 self._begun[resource] = time.monotonic()
                 if operation not in _QUIET:
                     self._waiting[resource] = f"{_VERBS[operation][0]} {resource}"
+                if reasons := self._restarts.take(event):
+                    self._line("!", "yellow", f"{RESTARTS}: because of {_listed(reasons)}")
             case events.StepEnded():
                 self._ended(event)
             case events.Message():
@@ -72,6 +77,8 @@ class UpdateProgress:
         took = time.monotonic() - self._begun.pop(step.resource, time.monotonic())
         if step.failed:
             self._line("✗", "red", f"{_VERBS[step.operation][0]} {step.resource} failed", took)
+        elif self._preview and step.operation == "clear":
+            return  # the line of its replacement says it
         elif self._preview:
             mark = "+" if step.operation == "create" else "~"
             self._line(mark, "yellow", f"{step.operation} {step.resource}{_because(step.reasons)}")
@@ -103,7 +110,9 @@ class UpdateProgress:
 
 
 def _because(reasons: tuple[str, ...]) -> str:
-    if not reasons:
-        return ""
+    return f"  ({_listed(reasons)})" if reasons else ""
+
+
+def _listed(reasons: tuple[str, ...]) -> str:
     rest = len(reasons) - _REASONS_SHOWN
-    return f"  ({', '.join(reasons[:_REASONS_SHOWN])}{f' and {rest} more' if rest > 0 else ''})"
+    return f"{', '.join(reasons[:_REASONS_SHOWN])}{f' and {rest} more' if rest > 0 else ''}"

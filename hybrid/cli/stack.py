@@ -15,6 +15,7 @@ from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
     from hybrid.engine.engine import Command, Outcome
+    from stacks.identity import StackIdentity
 
 StackName = Annotated[str, typer.Argument(help="The stack: a file stacks/Pulumi.STACK.yaml.", metavar="STACK")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before an organization's stack is changed.")]
@@ -73,7 +74,9 @@ def preview(stack: StackName = "local", as_json: Json = False) -> None:
             {"resource": str(step.resource), "operation": step.operation, "because": list(step.reasons)}
             for step in outcome.steps
         ]
-        answer_json({"stack": stack, "changes": outcome.changes, "steps": steps})
+        answer_json(
+            {"stack": stack, "changes": outcome.changes, "restarts": outcome.restarts.documents(), "steps": steps}
+        )
     else:
         note("Nothing would change." if not outcome.changes else f"Would do: {_counts(outcome, done=False)}.")
 
@@ -84,7 +87,11 @@ def refresh(stack: StackName = "local", as_json: Json = False) -> None:
     Example: [bold]hybrid refresh local && hybrid preview local[/]
     """
     from hybrid.cli.console import answer_json, note
+    from hybrid.engine.stack import identity
 
+    workspace = Workspace.of_this_checkout()
+    if workspace.stack_file(stack).exists():  # a personal one is made on first use
+        _check_account(identity(workspace, stack))
     outcome = _run(stack, "refresh")
     if as_json:
         answer_json({"stack": stack, "changes": outcome.changes})
@@ -112,8 +119,9 @@ def down(
     if not workspace.stack_file(stack).exists() and is_personal(workspace, stack):
         note(f"There is no stack '{stack}'; nothing to take away.")
         return
-    identity(workspace, stack)
+    who = identity(workspace, stack)
     require_agreement(stack, yes, "down")
+    _check_account(who)
     # the provider reads it, in a process of the engine's
     outcome = _run(stack, "destroy", {RUNS_ON_DOWN: runs.value} if runs else {})
     note("Nothing was standing." if not outcome.changes else f"Taken away: {_counts(outcome)}.")
@@ -147,10 +155,11 @@ def require_agreement(stack: str, yes: bool, command: str) -> None:
 
 
 def check_beforehand(name: str) -> None:
-    """What can be known before anything starts: the stack file, the locations' files, and of an organization whether
-    it takes the token and the deployment waits for a Hybrid agent.
+    """What can be known before anything starts: the stack file, the locations' files, of an organization whether it
+    takes the token and the deployment waits for a Hybrid agent, and of AWS whether the credentials are of the stack's
+    account.
 
-    Raises ``SettingsError`` or the door's own errors.
+    Raises ``SettingsError`` or the doors' own errors.
     """
     from hybrid.cli.dagster_plus import client_of
     from hybrid.engine.stack import Stack
@@ -159,12 +168,23 @@ def check_beforehand(name: str) -> None:
     if not workspace.stack_file(name).exists():
         return  # a personal one is made on first use; of others the engine says that they are missing
     stack = Stack.read(workspace, name)
+    _check_account(stack.who)
     if stack.who.settings.embedded:
         return
     with client_of(stack.who) as client:
         deployment = client.current_deployment()
     if stack.who.settings.phase == "serve":
         deployment.refuse_serverless()
+
+
+def _check_account(who: StackIdentity) -> None:
+    """Refuse AWS credentials that are missing, expired or of another account than the stack's, before Pulumi says so
+    for each resource."""
+    if who.ecs is None:
+        return
+    from hybrid.aws.session import Aws
+
+    Aws(who.ecs.region, who.ecs.account).check_account()
 
 
 _DONE = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "import": "imported"}

@@ -25,7 +25,7 @@ Command = Literal["up", "preview", "refresh", "destroy"]
 Listener = Callable[[events.Event], None]
 
 _TYPED: dict[Command, str] = {"up": "up", "preview": "preview", "refresh": "refresh", "destroy": "down"}
-_READING = frozenset({"same", "read", "refresh"})
+_NO_CHANGE = frozenset({"same", "read", "refresh"})
 _REPEATING = ("resource registration failed", "an unhandled error occurred")  # the engine tells an error again
 _RUNS_PROGRAM: dict[Command, bool] = {"up": True, "preview": True, "refresh": False, "destroy": False}
 
@@ -37,6 +37,8 @@ class Outcome:
     steps: list[events.StepEnded] = field(default_factory=list)
     """What was done (in a preview: would be done), in order, reading aside."""
     errors: list[events.Message] = field(default_factory=list)
+    restarts: events.AgentRestarts = field(default_factory=events.AgentRestarts)
+    """What starts the agent anew, and so redeploys every code location."""
 
     @property
     def changes(self) -> dict[str, int]:
@@ -44,8 +46,11 @@ class Outcome:
         return dict(Counter(step.operation for step in self.steps if not step.failed))
 
     def take(self, event: events.Event) -> None:
+        self.restarts.take(event)
         match event:
-            case events.StepEnded(operation=operation) if operation not in _READING:
+            case events.StepEnded(operation=operation) if operation not in _NO_CHANGE and (
+                operation != "clear" or event.failed
+            ):
                 self.steps.append(event)
             case events.Message(severity="error", ephemeral=False):
                 self.errors.append(event)

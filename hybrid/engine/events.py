@@ -14,29 +14,36 @@ from typing import Any, Final, Literal
 
 from hybrid.redaction import redact
 
-Operation = Literal["same", "create", "update", "delete", "replace", "read", "refresh", "import", "discard"]
+Operation = Literal["same", "create", "update", "delete", "replace", "clear", "read", "refresh", "import", "discard"]
+"""``clear``: the old one of a replacement goes; to people that is part of ``replace``."""
 
 _OPERATIONS: Final[dict[str, Operation]] = {
     "same": "same",
     "create": "create",
     "update": "update",
     "delete": "delete",
-    "replace": "replace",
     "create-replacement": "replace",
-    "delete-replaced": "delete",
+    "delete-replaced": "clear",
     "read": "read",
     "read-replacement": "read",
     "refresh": "refresh",
     "import": "import",
     "import-replacement": "import",
     "discard": "discard",
-    "discard-replaced": "discard",
+    "discard-replaced": "clear",
     "remove-pending-replace": "discard",
 }
 
 
+_NO_WORK: Final = "replace"
+"""The engine's mark between the two halves of a replacement, each of which has steps of its own."""
+
 # how the resource LocationImage names the files of a build context
 _FILE: Final = re.compile(r'files(?:\.|\[")(.+?)(?:"\])?')
+
+
+_AGENTS: Final = "::dagsterhybrid:agent:"
+_MAY_RESTART: Final = frozenset({"update", "create-replacement"})
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,11 @@ class ResourceName:
 
 @dataclass(frozen=True)
 class StepStarted:
+    """``restarts``: why the agent starts anew with this step, which redeploys every code location; mostly empty."""
+
     resource: ResourceName
     operation: Operation
+    restarts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,27 @@ class Message:
     ephemeral: bool
 
 
+@dataclass
+class AgentRestarts:
+    """The steps of one update that start an agent anew, in order; what only follows from another is left out."""
+
+    found: dict[ResourceName, tuple[str, ...]] = field(default_factory=dict)
+
+    def take(self, event: Event) -> tuple[str, ...]:
+        """Why this event's step starts an agent anew, if that is news."""
+        if not isinstance(event, StepStarted) or event.resource in self.found:
+            return ()
+        from stacks.restarts import FOLLOWS
+
+        news = tuple(reason for reason in event.restarts if reason != FOLLOWS or not self.found)
+        if news:
+            self.found[event.resource] = news
+        return news
+
+    def documents(self) -> list[dict[str, Any]]:
+        return [{"resource": str(name), "because": list(reasons)} for name, reasons in self.found.items()]
+
+
 @dataclass(frozen=True)
 class Summary:
     """The engine's own last word; its counts include the frame of stack and components."""
@@ -109,7 +140,7 @@ def parse(line: str) -> Event | None:
         return None
     if (step := document.get("resourcePreEvent")) and _is_told(step["metadata"]):
         metadata = step["metadata"]
-        return StepStarted(ResourceName.from_urn(metadata["urn"]), _operation(metadata))
+        return StepStarted(ResourceName.from_urn(metadata["urn"]), _operation(metadata), _restarts(metadata))
     for kind, failed in (("resOutputsEvent", False), ("resOpFailedEvent", True)):
         if (step := document.get(kind)) and _is_told(step["metadata"]):
             metadata = step["metadata"]
@@ -147,13 +178,27 @@ def follow(path: Path, *, ended: Any) -> Iterator[Event]:
 
 
 def _is_told(metadata: dict[str, Any]) -> bool:
-    """Stacks, components and Pulumi's own providers are a frame around the things that a person knows."""
+    """Stacks, components and Pulumi's own providers are a frame around the things that a person knows; a replacement
+    is told once."""
     state = metadata.get("new") or metadata.get("old") or {}
-    return bool(state.get("custom")) and not str(metadata.get("type", "")).startswith("pulumi:")
+    is_work = metadata.get("op") != _NO_WORK
+    return is_work and bool(state.get("custom")) and not str(metadata.get("type", "")).startswith("pulumi:")
 
 
 def _operation(metadata: dict[str, Any]) -> Operation:
     return _OPERATIONS.get(str(metadata.get("op")), "same")
+
+
+def _restarts(metadata: dict[str, Any]) -> tuple[str, ...]:
+    urn, operation = str(metadata["urn"]), str(metadata.get("op"))
+    if operation not in _MAY_RESTART or _AGENTS not in urn:
+        return ()
+    from stacks.restarts import agent_restarts
+
+    paths = {*(metadata.get("detailedDiff") or ()), *(metadata.get("diffs") or ())}
+    changed = {path.partition(".")[0].partition("[")[0] for path in paths}
+    old, new = ((metadata.get(when) or {}).get("inputs") for when in ("old", "new"))
+    return tuple(redact(reason) for reason in agent_restarts(urn, operation, changed, old, new))
 
 
 def _message(diagnostic: dict[str, Any]) -> Message | None:

@@ -13,6 +13,7 @@ from stacks.served import served_locations
 from stacks.settings import from_file
 
 if TYPE_CHECKING:
+    from hybrid.delivery.gate.given import GivenByStack
     from hybrid.delivery.images.spec import ImageSpec
 
 
@@ -33,6 +34,13 @@ class Stack:
     def location_names(self) -> tuple[str, ...]:
         """The locations that the stack registers: none while it only prepares."""
         return tuple(folder.name for folder in self.folders) if self.who.settings.phase == "serve" else ()
+
+    @property
+    def given(self) -> GivenByStack:
+        """What the stack gives to the code of all locations, and asks of it."""
+        from stacks.given import given_by
+
+        return given_by(self.who.settings)
 
     def image_spec(self, folder: CodeLocationFolder) -> ImageSpec:
         """What the image of ``folder`` is built from. Raises ``SettingsError``: the stack has no registry."""

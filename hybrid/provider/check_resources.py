@@ -32,6 +32,8 @@ class LocationCheckArgs:
     """Names of variables that the code will have and the check has not, such as secrets."""
     platform: Input[str] | None = None
     networks: Input[Sequence[Input[str]]] | None = None
+    given: Input[Mapping[str, Any]] | None = None
+    """What the stack gives to all code, and asks of it (``hybrid.delivery.gate.given``)."""
     python_image: Input[str] | None = None
     files: Input[Sequence[Input[str]]] | None = None
     attribute: Input[str] | None = None

@@ -9,6 +9,7 @@ from typing import Final
 from hybrid.delivery.gate.check import LocationToCheck, check_location
 from hybrid.delivery.gate.definitions import SECONDS, LoadedCode
 from hybrid.delivery.gate.findings import refusal, warnings_of
+from hybrid.delivery.gate.given import GivenByStack
 from hybrid.provider.definition import Anything, Definition, Failure, ListOf, MapOf, Number, Property, Text
 from hybrid.provider.properties import UNKNOWN, Properties
 from hybrid.provider.resource import Call, Existing, Resource
@@ -45,6 +46,12 @@ DEFINITION: Final = Definition(
         ),
         "networks": Property(
             ListOf(Text()), "the stack's own container networks; default: not compared", required=False
+        ),
+        "given": Property(
+            MapOf(Anything()),
+            "what the stack gives to all code, and asks of it: names of `tags`, `variables` and `secrets`, and "
+            "`packages` with the reason; default: nothing",
+            required=False,
         ),
         "pythonImage": Property(
             Text(), "the image that the location's is built on, as python:3.12-slim; default: not compared",
@@ -125,6 +132,7 @@ def _location(inputs: Properties) -> LocationToCheck:
         agent_version=inputs.get("agentVersion"),
         platform=inputs.get("platform"),
         networks=inputs.get("networks"),
+        given=GivenByStack.parse(inputs.get("given")),
         python_image=inputs.get("pythonImage"),
         files=[Path(file) for file in inputs.get("files") or ()],
         seconds=inputs["timeoutSeconds"],

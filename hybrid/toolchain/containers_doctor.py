@@ -18,7 +18,6 @@ ENGINE: Final = "docker engine"
 BUILDER: Final = "docker builds"
 REGISTRY: Final = "registry"
 PLUGIN: Final = "docker plugin"
-_PLUGIN: Final = "pulumi-resource-docker"
 
 Ask = Callable[[str], object]
 """Asks a registry for an image by its reference, with docker's login; raises ``HybridError`` when it is refused."""
@@ -33,22 +32,28 @@ def check_containers(environ: Mapping[str, str], address: str | None, ask: Ask) 
 
 
 def check_plugin(environ: Mapping[str, str], pulumi: Pulumi | None) -> Finding:
-    """Pulumi's docker plugin, which stands up network, volume and the agent's container. Where Pulumi was downloaded it
-    gets its plugins itself; where it had to be built nothing can be downloaded from its servers."""
-    beside = shutil.which(_PLUGIN, path=environ.get("PATH"))
+    """Pulumi's docker plugin, which stands up network, volume and the agent's container."""
+    return plugin_finding("docker", PLUGIN, version("pulumi-docker"), environ, pulumi)
+
+
+def plugin_finding(plugin: str, name: str, wanted: str, environ: Mapping[str, str], pulumi: Pulumi | None) -> Finding:
+    """One of Pulumi's plugins; ``name`` is the finding's. Where Pulumi was downloaded it gets its plugins itself; where
+    it had to be built nothing can be downloaded from its servers."""
+    beside = shutil.which(f"pulumi-resource-{plugin}", path=environ.get("PATH"))
     if beside is not None:
-        return Finding(PLUGIN, "ok", f"{beside}, from PATH")
+        return Finding(name, "ok", f"{beside}, from PATH")
     kept = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
-    found = sorted(path.name for path in kept.glob("resource-docker-v*") if path.is_dir())
+    prefix = f"resource-{plugin}-v"
+    found = sorted(path.name for path in kept.glob(f"{prefix}*") if path.is_dir())
     if found:
-        return Finding(PLUGIN, "ok", found[-1].removeprefix("resource-docker-v"))
+        return Finding(name, "ok", found[-1].removeprefix(prefix))
     if pulumi is None or pulumi.origin != "build":
-        return Finding(PLUGIN, "ok", "got by Pulumi on first use")
+        return Finding(name, "ok", "got by Pulumi on first use")
     return Finding(
-        PLUGIN,
+        name,
         "missing",
         "Pulumi's servers, from which it comes, were out of reach when Pulumi was built here",
-        f"where they can be reached: pulumi plugin install resource docker {version('pulumi-docker')}",
+        f"where they can be reached: pulumi plugin install resource {plugin} {wanted}",
     )
 
 

@@ -44,7 +44,11 @@ def aws_plugin_path() -> str:
 
     Without either the tests are skipped, but in CI that is a failure: there they must have run.
     """
-    environ = dict(os.environ)
+    return plugin_path(dict(os.environ))
+
+
+def plugin_path(environ: Mapping[str, str]) -> str:
+    """See ``aws_plugin_path``."""
     if official_aws_plugin(environ):
         return ""
     if terraform.find(environ) is None:
@@ -92,8 +96,7 @@ def aws_programs(
 
     yield make
     for program in made:
-        if program.resources():
-            program.destroy()
+        program.clean_up()
 
 
 @pytest.fixture
@@ -101,5 +104,4 @@ def aws_program(aws_programs: MakeProgram) -> Iterator[AwsProgram]:
     """A program of the test's own; what it stands up is destroyed at its end."""
     program = aws_programs()
     yield program
-    if program.resources():
-        program.destroy()
+    program.clean_up()

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from tests.ports import free_port
 
@@ -41,6 +41,9 @@ class Call:
 class Moto:
     """A running server. ``log`` is where what it prints goes."""
 
+    module: ClassVar[str] = "tests.aws.moto_process"
+    """What runs as its process."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._recording = folder / "requests"
@@ -55,7 +58,7 @@ class Moto:
         }
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tests.aws.moto_process", "--host", "127.0.0.1", "--port", str(port)],
+                [sys.executable, "-P", "-m", self.module, "--host", "127.0.0.1", "--port", str(port)],
                 cwd=folder,
                 env={**{key: value for key, value in os.environ.items() if not key.startswith("AWS_")}, **settings},
                 stdin=subprocess.DEVNULL,

@@ -46,6 +46,14 @@ class Run:
     """Names of resources to what was found: ``same``, ``update`` (it drifted), ``delete`` (it is gone); of a refresh
     within another command only ``refresh``."""
 
+    @classmethod
+    def ended(cls, code: int, said: str, log: Path) -> Run:
+        """With what the event log says."""
+        run = cls(code, said)
+        for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+            _take(run, json.loads(line))
+        return run
+
     @property
     def drift(self) -> dict[str, str]:
         """What a refresh found otherwise than it was known."""
@@ -109,15 +117,18 @@ class AwsProgram:
     def destroy(self, *, succeeds: bool = True) -> Run:
         return self.run("destroy", "--yes", "--skip-preview", succeeds=succeeds)
 
+    def clean_up(self) -> None:
+        """Destroy what stands in AWS, if anything does."""
+        if any(each["type"].startswith("aws:") for each in self.resources().values()):
+            self.destroy()
+
     def run(self, command: str, *arguments: str, succeeds: bool = True) -> Run:
         """A command with its events. Fails the test when it does not end as it should."""
         with tempfile.TemporaryDirectory() as folder, served(self._program) as address:
             log = Path(folder) / "events"
             client = [f"--client={address}", "--exec-kind", "auto.inline"] if command in ("up", "preview") else []
             done = self._run(command, *arguments, "--event-log", str(log), *client)
-            run = Run(done.returncode, done.stdout)
-            for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
-                _take(run, json.loads(line))
+            run = Run.ended(done.returncode, done.stdout, log)
         assert (run.code == 0) is succeeds, f"pulumi {command} ended with {run.code}:\n{run.said}"
         assert "exited prematurely" not in run.said, f"a plugin did not end in order:\n{run.said}"
         return run

@@ -12,6 +12,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
+from tests.aws.fixtures import MakeProgram
 from tests.aws.moto_server import ACCOUNT, REGION, Moto
 from tests.aws.program import AwsProgram
 
@@ -20,6 +21,12 @@ pytestmark = [pytest.mark.program, pytest.mark.timeout(300)]
 
 def own(**settings: object) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(provider=aws.Provider("aws", region=REGION, **settings))
+
+
+@pytest.fixture(scope="module")
+def refused(aws_programs: MakeProgram) -> AwsProgram:
+    """A program for those that make nothing."""
+    return aws_programs()
 
 
 def standin_only(aws_plugin_path: str) -> None:
@@ -72,12 +79,12 @@ def nested_path_to_ignore() -> None:
     ],
 )
 def test_what_is_not_mapped_is_an_error_that_names_it(
-    aws_program: AwsProgram, aws_plugin_path: str, moto: Moto, program: Callable[[], None], named: str
+    refused: AwsProgram, aws_plugin_path: str, moto: Moto, program: Callable[[], None], named: str
 ) -> None:
     standin_only(aws_plugin_path)
-    aws_program.declare(program)
+    refused.declare(program)
     with moto.recorded() as calls:
-        run = aws_program.up(succeeds=False)
+        run = refused.up(succeeds=False)
     assert named in run.said, f"it must say what it does not have, and it said:\n{run.said}"
     assert not [call for call in calls if not call.reads], "nothing may have been made"
 
@@ -89,13 +96,13 @@ def test_a_nested_path_to_ignore_is_refused(aws_program: AwsProgram, aws_plugin_
     assert "whole properties only, not of 'tags.team'" in aws_program.up(succeeds=False).said, "a wrong answer"
 
 
-def test_another_account_is_refused_before_anything_is_made(aws_program: AwsProgram, moto: Moto) -> None:
+def test_another_account_is_refused_before_anything_is_made(refused: AwsProgram, moto: Moto) -> None:
     def program() -> None:
         aws.cloudwatch.LogGroup("one", name="/one", opts=own(allowed_account_ids=["999999999999"]))
 
-    aws_program.declare(program)
+    refused.declare(program)
     with moto.recorded() as calls:
-        run = aws_program.up(succeeds=False)
+        run = refused.up(succeeds=False)
     assert f"AWS account ID not allowed: {ACCOUNT}" in run.said, f"the account is named:\n{run.said}"
     assert calls, "the account's number must have been asked for"
     assert not [call for call in calls if not call.reads], "nothing may have been made"
@@ -109,13 +116,13 @@ def test_another_account_is_refused_before_anything_is_made(aws_program: AwsProg
         pytest.param({"cidr_block": "10.0.0.0/16", "tags": {"Name": ["x"]}}, "tags.Name", id="nested-kind"),
     ],
 )
-def test_a_wrong_value_is_refused_in_the_preview(aws_program: AwsProgram, settings: dict, named: str) -> None:
+def test_a_wrong_value_is_refused_in_the_preview(refused: AwsProgram, settings: dict, named: str) -> None:
     def program() -> None:
         # as a dict: the SDK's own classes would not let some of them through
         pulumi.CustomResource("aws:ec2/vpc:Vpc", "one", _camel(settings), own())
 
-    aws_program.declare(program)
-    run = aws_program.preview(succeeds=False)
+    refused.declare(program)
+    run = refused.preview(succeeds=False)
     assert named in run.said, f"the reason must be said:\n{run.said}"
 
 

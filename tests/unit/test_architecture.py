@@ -25,6 +25,7 @@ ROOMS = {
     },
     "agent": {"infra", "hybrid.aws", "hybrid.provider", "agent"},
     "infra": {"infra"},
+    "hybrid.adopt": {"hybrid.adopt", "hybrid.aws", "hybrid.delivery", "hybrid.plus"},
     "hybrid.aws": {"hybrid.aws"},
     "hybrid.costs": {"hybrid.costs"},
     "hybrid.plus": {"hybrid.plus"},
@@ -44,6 +45,7 @@ ROOMS = {
         "stacks",
     },
     "hybrid.cli": {
+        "hybrid.adopt",
         "hybrid.aws",
         "hybrid.costs",
         "hybrid.cli",

@@ -203,6 +203,7 @@ class _Checks:
             networks=[getattr(settings.agent, "network", None) or f"hybrid-{self.stack.who.stack}"]
             if settings.agent.kind == "docker"
             else None,
+            given=self.stack.given,
             python_image=settings.images.python_image if in_containers else None,
             files=context_files(folder.folder, settings.environment),
         )

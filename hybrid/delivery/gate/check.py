@@ -7,12 +7,13 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from hybrid.delivery.gate.definitions import SECONDS, LoadedCode, check_definitions
 from hybrid.delivery.gate.findings import Finding, errors_first
+from hybrid.delivery.gate.given import GivenByStack
 from hybrid.delivery.gate.places import Places
 from hybrid.delivery.gate.schema import check_document
 from hybrid.delivery.gate.versions import Installed, check_versions, python_of_image
@@ -40,6 +41,8 @@ class LocationToCheck:
     """The stack's own container networks. None: not known, not compared."""
     python_image: str | None = None
     """The base that images are built on, as ``python:3.12-slim``. None: not known, not compared."""
+    given: GivenByStack = field(default_factory=GivenByStack)
+    """What the stack gives to all code, and asks of it."""
     files: Sequence[Path] = ()
     """Files that the container context was read from, overlays after the base; empty: the folder's own."""
     seconds: float = SECONDS
@@ -48,19 +51,21 @@ class LocationToCheck:
     def digest(self) -> str:
         """Names what is checked, but for the code itself."""
         parts = [self.document, self.agent_version, self.platform, self.python_image, dict(self.code.variables)]
+        parts += [given] if (given := self.given.document()) else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def check_location(location: LocationToCheck, wait: Wait = time.sleep) -> list[Finding]:
     """Everything that the checks of document, definitions and versions find. It runs the location's code."""
     code = location.code
-    installed = Installed.of_environment(code.python)
+    installed = Installed.of_environment(code.python, tuple(location.given.packages))
     found = check_versions(
         code.name,
         installed,
         location.agent_version,
         requires_python=_requires_python(code.folder),
         image_python=_image_python(code.folder, location.python_image),
+        packages=location.given.packages,
     )
     with ThreadPoolExecutor(1) as beside:
         document = beside.submit(check_document_of, location)
@@ -72,7 +77,9 @@ def check_location(location: LocationToCheck, wait: Wait = time.sleep) -> list[F
 def check_document_of(location: LocationToCheck) -> list[Finding]:
     """What the check of the document alone finds: all that can be known of an image built elsewhere."""
     places = Places.of(location.files or [location.code.folder / CONTEXT_FILE])
-    return check_document(location.document, location.platform, places, networks=location.networks)
+    return check_document(
+        location.document, location.platform, places, networks=location.networks, given=location.given
+    )
 
 
 def _image_python(folder: Path, python_image: str | None) -> str | None:

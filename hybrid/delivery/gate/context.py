@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from hybrid.delivery.gate.ecs import ecs_rules
 from hybrid.delivery.gate.findings import Finding, Severity
+from hybrid.delivery.gate.given import GivenByStack
 from hybrid.delivery.gate.places import CONTEXT, KeyPath, Places
 from hybrid.redaction import redact
 
@@ -43,6 +44,7 @@ def context_findings(
     places: Places,
     *,
     networks: Sequence[str] | None = None,
+    given: GivenByStack | None = None,
 ) -> Iterator[Finding]:
     """What the rules say against ``context``; that of a platform other than the stack's gets warnings at most."""
     for name, said in context.items():
@@ -52,7 +54,7 @@ def context_findings(
         if name == "docker":
             rules += [*_container_arguments(said), *_networks(said, networks)]
         elif name == "ecs":
-            rules += ecs_rules(said)
+            rules += ecs_rules(said, given if name == platform else None)
         for path, value, severity, what, step in rules:
             yield Finding(
                 location=location,

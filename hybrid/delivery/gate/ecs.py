@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from hybrid.aws.fargate import EPHEMERAL_GIB, text_size_problem
 from hybrid.delivery.gate.findings import Severity
+from hybrid.delivery.gate.given import GivenByStack
 from hybrid.delivery.gate.places import KeyPath
 
 Rule = tuple[KeyPath, Any, Severity, str, str]
@@ -30,15 +31,16 @@ _SECRET_FORM: Final = "write the whole ARN of a secret of Secrets Manager, as it
 _ROLE_FORM: Final = "write the whole ARN of a role: arn:aws:iam::<account>:role/<name>."
 
 
-def ecs_rules(said: Mapping[str, Any]) -> Iterator[Rule]:
-    """What is wrong with the context ``said``; values of a wrong type are the schema's to find."""
+def ecs_rules(said: Mapping[str, Any], given: GivenByStack | None = None) -> Iterator[Rule]:
+    """What is wrong with the context ``said``; values of a wrong type are the schema's to find. ``given``: what its
+    stack gives to all code, None: not compared."""
     for name in ("server_resources", "run_resources"):
         yield from _size(name, _mapping(said.get(name)))
     yield from _secrets((), said, own_role="execution_role_arn" in said)
-    yield from _variables_twice(said)
+    yield from _variables_twice(said, given or GivenByStack())
     yield from _tags_of_secrets(said)
     yield from _roles(said)
-    yield from _tags(said)
+    yield from _tags(said, given or GivenByStack())
     yield from _platform(_mapping(said.get("runtime_platform")))
     yield from _volumes(said)
     for name in _SIDECARS:
@@ -83,11 +85,17 @@ def _secrets(path: KeyPath, said: Mapping[str, Any], *, own_role: bool) -> Itera
             yield (*where, "valueFrom"), value, "error", what, step
 
 
-def _variables_twice(said: Mapping[str, Any]) -> Iterator[Rule]:
+def _variables_twice(said: Mapping[str, Any], given: GivenByStack) -> Iterator[Rule]:
     listed = said.get("env_vars")
     entries = listed if isinstance(listed, list) else ()
     variables = {entry.partition("=")[0] for entry in entries if isinstance(entry, str)}
     names = [str(secret.get("name", "")) for secret in _mappings(said.get("secrets"))]
+    # one of its own kind goes before the stack's; the launcher keeps variables and secrets apart
+    clashes = [(name, "secrets", "variable") for name in names if name in given.variables]
+    clashes += [(name, "env_vars", "secret") for name in sorted(variables) if name in given.secrets]
+    for name, key, kind in clashes:
+        what = f"`ecs.{key}` gives {name[:80]}, which the stack gives to all code as a {kind}."
+        yield (key,), None, "error", what, "ECS starts no such task: choose another name, or give it the stack's way."
     for name, count in Counter([*names, *variables]).items():
         if count > 1:
             what = f"the variable {name[:80]} is given more than once by `ecs.secrets` and `ecs.env_vars`."
@@ -118,7 +126,7 @@ def _roles(said: Mapping[str, Any]) -> Iterator[Rule]:
         yield ("repository_credentials",), login, "error", what, _SECRET_FORM
 
 
-def _tags(said: Mapping[str, Any]) -> Iterator[Rule]:
+def _tags(said: Mapping[str, Any], given: GivenByStack) -> Iterator[Rule]:
     for name in ("server_ecs_tags", "run_ecs_tags"):
         keys = [str(tag.get("key", "")) for tag in _mappings(said.get(name))]
         for index, key in enumerate(keys):
@@ -130,6 +138,10 @@ def _tags(said: Mapping[str, Any]) -> Iterator[Rule]:
                 yield where, key, "error", f"`ecs.{name}` sets `{key[:80]}`; such keys are AWS's.", "choose another."
             elif key in keys[:index]:
                 yield where, key, "error", f"`ecs.{name}` sets `{key[:80]}` twice.", "keep one."
+            elif key in given.tags:
+                # of runs both would be sent, and ECS refuses a key that comes twice; of servers the stack's counts
+                what = f"`ecs.{name}` sets `{key[:80]}`, which the stack sets on everything (`hybrid:aws.tags`)."
+                yield where, key, "error", what, "remove it in one of the two places."
 
 
 def _platform(said: Mapping[str, Any]) -> Iterator[Rule]:

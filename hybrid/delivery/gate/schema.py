@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from hybrid.delivery.gate.context import context_findings
 from hybrid.delivery.gate.findings import Finding, Severity
+from hybrid.delivery.gate.given import GivenByStack
 from hybrid.delivery.gate.places import CONTEXT, KeyPath, Places
 from hybrid.redaction import redact
 
@@ -24,12 +25,18 @@ _SHOWN: Final = 80
 
 
 def check_document(
-    document: Mapping[str, Any], platform: str | None, places: Places, *, networks: Sequence[str] | None = None
+    document: Mapping[str, Any],
+    platform: str | None,
+    places: Places,
+    *,
+    networks: Sequence[str] | None = None,
+    given: GivenByStack | None = None,
 ) -> list[Finding]:
     """What is wrong with ``document``, as ``location_document`` makes it.
 
     ``platform`` is the stack's, as ``docker``; None or ``local``: it has no container context. What another platform's
-    context says is a warning: a folder's files serve several stacks. ``networks`` are the stack's own.
+    context says is a warning: a folder's files serve several stacks. ``networks`` are the stack's own, ``given`` is
+    what it gives to all code.
     """
     from dagster._config import validate_config
     from dagster_cloud.workspace.config_schema import LOCATION_CONFIG_SCHEMA
@@ -41,7 +48,7 @@ def check_document(
     found += judge.nearly()
     context = document.get(CONTEXT)
     if isinstance(context, Mapping):
-        found += context_findings(judge.location, context, platform, places, networks=networks)
+        found += context_findings(judge.location, context, platform, places, networks=networks, given=given)
     return sorted(found, key=lambda finding: (finding.severity, finding.where or "", finding.what))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -31,17 +31,18 @@ class Installed:
     shown: str
     """How a person knows it: a file's name, or `its environment`."""
     packages: Mapping[str, str]
-    """``dagster`` and ``dagster-cloud`` with their versions, as far as they are there."""
+    """``dagster`` and ``dagster-cloud`` with their versions, and what else was looked for, as far as they are there."""
     python: str | None = None
     """The interpreter's version; None: not known."""
 
     @classmethod
-    def of_environment(cls, python: Path) -> Installed:
-        """The environment whose interpreter is ``python``: a file ``bin/python`` beside ``lib/python*``."""
+    def of_environment(cls, python: Path, further: Sequence[str] = ()) -> Installed:
+        """The environment whose interpreter is ``python``: a file ``bin/python`` beside ``lib/python*``. ``further``:
+        distributions to look for, too."""
         root = python.parent.parent
         folders = [str(folder) for folder in sorted(root.glob("lib/python*/site-packages"))]
         found: dict[str, str] = {}
-        for name in (_DAGSTER, NEEDED):
+        for name in (_DAGSTER, NEEDED, *further):
             for distribution in distributions(name=name, path=folders):
                 found.setdefault(name, distribution.version)
         try:
@@ -58,8 +59,10 @@ def check_versions(
     *,
     requires_python: str | None = None,
     image_python: str | None = None,
+    packages: Mapping[str, str] | None = None,
 ) -> list[Finding]:
-    """What does not go together. ``agent_version`` is that of the agent's dagster-cloud; None: not known."""
+    """What does not go together. ``agent_version`` is that of the agent's dagster-cloud; None: not known. ``packages``:
+    what else must be there, each with the reason."""
     dagster, cloud = installed.packages.get(_DAGSTER), installed.packages.get(NEEDED)
     found = [
         _found(
@@ -71,6 +74,16 @@ def check_versions(
         )
         for name, version in ((_DAGSTER, dagster), (NEEDED, cloud))
         if version is None
+    ]
+    found += [
+        _found(
+            location,
+            "error",
+            f"{name} is not in {installed.shown}, and {reason}.",
+            f'add "{name}" to [project] dependencies.',
+        )
+        for name, reason in (packages or {}).items()
+        if name not in installed.packages
     ]
     if dagster and cloud and _version(dagster) != _version(cloud):
         found.append(

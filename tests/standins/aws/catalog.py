@@ -30,8 +30,6 @@ class Listed:
         delete_first: whether the old one goes before the new one is made.
         defaults: what the plugin fills in when the program does not say.
         copies: the SDK's outputs that an older provider does not have by that name, each with its equal.
-        unechoed: attributes of Terraform that moto does not give back. When the program sets nothing and nothing was
-            there, a plan to set the default is no difference. Each entry can hide a real one: keep it short.
     """
 
     terraform: str
@@ -40,7 +38,6 @@ class Listed:
     delete_first: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
-    unechoed: frozenset[str] = frozenset()
 
 
 _NAMED: Final = Naming()
@@ -75,9 +72,7 @@ RESOURCES: Final[dict[str, Listed]] = {
     "aws:ecr/repositoryPolicy:RepositoryPolicy": Listed("aws_ecr_repository_policy"),
     "aws:ecs/cluster:Cluster": Listed("aws_ecs_cluster", _NAMED),
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": Listed("aws_ecs_cluster_capacity_providers"),
-    "aws:ecs/service:Service": Listed(
-        "aws_ecs_service", _NAMED, copies={"arn": "id"}, unechoed=frozenset({"availability_zone_rebalancing"})
-    ),
+    "aws:ecs/service:Service": Listed("aws_ecs_service", _NAMED, copies={"arn": "id"}),
     "aws:ecs/taskDefinition:TaskDefinition": Listed("aws_ecs_task_definition"),
     "aws:efs/accessPoint:AccessPoint": Listed("aws_efs_access_point"),
     "aws:efs/fileSystem:FileSystem": Listed("aws_efs_file_system", Naming("creationToken")),

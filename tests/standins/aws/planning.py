@@ -6,7 +6,7 @@ Source: internal/plans/objchange/objchange.go (ProposedNew) of Terraform 1.5. Al
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hybrid.provider.properties import UNKNOWN
@@ -87,16 +87,11 @@ def _key(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def changed(
-    shape: Shape, prior: Values, planned: Values, configured: Values, unechoed: Collection[str]
-) -> Iterator[Field]:
-    """The fields that the plan changes. ``unechoed``: see ``catalog.Listed``."""
+def changed(shape: Shape, prior: Values, planned: Values) -> Iterator[Field]:
+    """The fields that the plan changes. Nothing is let pass: what moto does not give back is to be mended there."""
     for field in shape.fields:
         before, after = prior.get(field.terraform), planned.get(field.terraform)
-        if settled(field.shape, before) == settled(field.shape, after):
-            continue
-        silent = field.terraform in unechoed and configured.get(field.terraform) is None
-        if not (silent and before in (None, "", [], {})):
+        if settled(field.shape, before) != settled(field.shape, after):
             yield field
 
 

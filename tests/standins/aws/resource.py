@@ -155,7 +155,7 @@ class Resource:
         """What an update of ``outputs`` to ``inputs`` would change."""
         prior, private = self._state(id, outputs)
         plan = self.plan(prior, private, self._configured(self._kept(inputs, outputs, ignored)))
-        fields = list(planning.changed(self.shape, prior, plan.planned, plan.configured, self.listed.unechoed))
+        fields = list(planning.changed(self.shape, prior, plan.planned))
         whole = {path.steps[0].attribute_name for path in plan.answer.requires_replace if path.steps}
         replaces = tuple(each.pulumi for each in fields if each.terraform in whole)
         return Difference(

@@ -81,7 +81,9 @@ def test_one_to_five_agents(count: str, call: Call, file: Path, updates: Updates
     assert updates.commands == []
 
 
-def test_a_file_that_would_be_wrong_stays_as_it_was(call: Call, file: Path, updates: Updates, plus: FakePlus) -> None:
+def test_a_file_that_would_be_wrong_stays_as_it_was(
+    call: Call, file: Path, updates: Updates, plus: FakePlus, aws: Cluster
+) -> None:
     before = STACK.replace("kind: ecs  # Fargate", "kind: ecs\n    isolated: false\n    zeroDowntime: false")
     file.write_text(before)
     answer = call("agent", "scale", "prod", "2", "--yes")

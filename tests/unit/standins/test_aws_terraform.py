@@ -1,4 +1,4 @@
-"""Where a provider is looked for, what is said when it does not start, and values on the wire; no provider is started."""
+"""Where a provider is looked for, what is said when it does not start, values on the wire. No provider is started."""
 
 from __future__ import annotations
 

@@ -116,9 +116,7 @@ def test_the_third_failure_brings_the_last_completed_deployment_back_with_its_ta
     assert any("rolling back" in event["message"] for event in web.events)
 
 
-@pytest.mark.parametrize(
-    "changes", [{"rollback": False}, {"completed": False}], ids=["not wanted", "none completed"]
-)
+@pytest.mark.parametrize("changes", [{"rollback": False}, {"completed": False}], ids=["not wanted", "none completed"])
 def test_without_a_way_back_the_deployment_has_failed_and_stays(changes: dict[str, bool]) -> None:
     web = service(failed=3, **changes)
     deployments.trip(web)

@@ -1,0 +1,26 @@
+"""What a stack's settings give to the code of all locations, and ask of it, for the gate. Pure."""
+
+from __future__ import annotations
+
+from agent.ecs_launcher import PROXY_VARIABLES
+from hybrid.delivery.gate.given import GivenByStack
+from stacks.settings import Settings
+
+BUCKET_VARIABLES = ("HYBRID_BUCKET", "HYBRID_ASSETS_PREFIX")
+"""By which code finds the bucket (``stacks/ecs.py``)."""
+
+_FOR_THE_BUCKET = {"dagster-aws": "by it runs write the output of steps, as `hybrid:agent.computeLogs` is `bucket`"}
+
+
+def given_by(settings: Settings) -> GivenByStack:
+    """Nothing where the agent is not on ECS: other launchers take what comes twice."""
+    spec = settings.agent
+    if spec.kind != "ecs":
+        return GivenByStack()
+    proxied = PROXY_VARIABLES if spec.proxy else ()
+    return GivenByStack(
+        packages=_FOR_THE_BUCKET if spec.compute_logs == "bucket" else {},
+        tags=tuple(sorted(settings.aws.tags)) if settings.aws else (),
+        variables=tuple(sorted({*BUCKET_VARIABLES, *spec.environment, *proxied})),
+        secrets=tuple(sorted(spec.secrets)),
+    )

@@ -1,0 +1,68 @@
+"""What pydantic finds wrong with a stack file, in the file's own keys and in words. Values are never repeated."""
+
+from __future__ import annotations
+
+from typing import Any, Final, get_args
+
+from stacks import aws_settings
+
+NAMESPACE: Final = "hybrid:"
+
+# Below these keys pydantic puts a union's tag between the key and what lies below it; the file has no such level.
+_UNIONS: Final[tuple[tuple[str | None, ...], ...]] = (("agent",), ("locations", None), ("aws", "network"))
+"""None stands for any index."""
+
+
+def key_of(location: tuple[int | str, ...]) -> str:
+    """A place of pydantic's as the file writes it: ``hybrid:agent.queues.additional[0]``."""
+    parts = list(location)
+    for union in _UNIONS:
+        depth = len(union)
+        below = len(parts) > depth
+        if below and all(name is None or name == part for name, part in zip(union, parts, strict=False)):
+            del parts[depth]
+            break
+    names = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return NAMESPACE + names.removeprefix(".") if names else NAMESPACE.rstrip(":")
+
+
+def allowed(problem: Any) -> str:
+    """What may stand there."""
+    match problem["type"]:
+        case "extra_forbidden":
+            return "there is no such key"
+        case "missing":
+            return "it is needed, and not there"
+        case "string_pattern_mismatch" if words := _forms().get(problem["ctx"]["pattern"]):
+            return f"it must be {words}"
+        case "string_type" if isinstance(problem["input"], bool | int | float):
+            return "it must be text; YAML takes it for something else: put it in quotes"
+        case "model_type" | "dict_type":
+            return "it must be a mapping: keys with values below it"
+        case "too_short" | "string_too_short" if problem["ctx"]["min_length"] == 1:
+            return "it must not be empty"
+        case _:
+            return str(problem["msg"]).removeprefix("Value error, ")
+
+
+def _forms() -> dict[str, str]:
+    """What a pattern is about, by the pattern."""
+    words = {
+        aws_settings.Account: "an account of AWS: twelve digits, in quotes",
+        aws_settings.Region: "a region of AWS, such as eu-central-1",
+        aws_settings.Zone: "an availability zone, such as eu-central-1a",
+        aws_settings.Arn: "a whole ARN, as AWS shows it: arn:aws:…",
+        aws_settings.RoleArn: "the whole ARN of a role: arn:aws:iam::<account>:role/<name>",
+        aws_settings.PolicyArn: "the whole ARN of a managed policy: arn:aws:iam::<account>:policy/<name>",
+        aws_settings.KeyArn: "the whole ARN of a KMS key: arn:aws:kms:<region>:<account>:key/<id>",
+        aws_settings.Cidr: "a range of addresses, such as 10.80.0.0/16",
+        aws_settings.VpcId: "the id of a VPC: vpc-…",
+        aws_settings.SubnetId: "the id of a subnet: subnet-…",
+        aws_settings.BucketName: "a bucket's name: lower-case letters, digits, dots and hyphens, 3 to 63 of them",
+        aws_settings.BaseName: "a name of lower-case letters, digits and single hyphens that begins with a letter",
+    }
+    return {_pattern(kind): text for kind, text in words.items()}
+
+
+def _pattern(kind: Any) -> str:
+    return str(get_args(kind)[1].pattern)
