@@ -67,8 +67,8 @@ class EcsAgent(pulumi.ComponentResource):
     - a task definition: the stock image, its settings as text, its token as a secret
     - a service, rolled back when its new tasks do not come up; whether the agent works is not waited for here
 
-    On the way down the service goes first, and its deletion waits for the tasks: on SIGTERM the agent removes what it
-    has made.
+    On the way down the service goes first. ECS calls it gone as soon as its tasks are stopping, while the agent, on
+    SIGTERM, still removes what it has made; ``EcsDrain``, which the service depends on, waits for the tasks to end.
     """
 
     label: pulumi.Output[str]

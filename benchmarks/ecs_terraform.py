@@ -25,6 +25,9 @@ _SECRET: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - by which Pul
 _SHORTEST: Final = 6
 """Characters of a value that is taken for another resource's: shorter ones are alike by chance."""
 
+_ZONES: Final = {"state": "available", "filter": {"name": "opt-in-status", "values": ["opt-in-not-required"]}}
+"""The program's one question to a data source (infra/network.py)."""
+
 Resource = Mapping[str, Any]
 
 
@@ -48,8 +51,7 @@ def terraform_configuration(resources: Sequence[Resource], environ: Mapping[str,
     return {
         "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}},
         "provider": {"aws": _provider(provider, pages)},
-        # the program asks for it, too
-        "data": {"aws_availability_zones": {"zones": {"state": "available"}}},
+        "data": {"aws_availability_zones": {"zones": _ZONES}},
         "resource": made,
     }
 

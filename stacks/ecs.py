@@ -120,7 +120,7 @@ class EcsPlatform:
         if source.image is None:
             return source
         document = self._locations.document(folder, "any")
-        context: Mapping[str, Any] = document["container_context"]["ecs"]
+        context: Mapping[str, Any] = document.get("container_context", {}).get("ecs", {})
         named = named_in_context(context)
         check = EcsLaunchCheck(
             f"{folder.name}-launch",
@@ -130,7 +130,7 @@ class EcsPlatform:
                 location=folder.name,
                 image=source.image,
                 execution_role_arn=context.get("execution_role_arn") or self._roles.role_arn("code-execution"),
-                task_role_arn=context["task_role_arn"],
+                task_role_arn=context.get("task_role_arn") or self._roles.role_arn("code"),
                 architecture=self._architecture(context),
                 secrets=[self._token_secret.arn, *self.spec.secrets.values(), *named.secret_arns],
                 repository_credentials=context.get("repository_credentials") or self.spec.repository_credentials,
@@ -395,9 +395,10 @@ class EcsPlatform:
         return sorted(arn for arn in found if arn)
 
     def _with_role(self, folder: CodeLocationFolder, document: dict[str, Any]) -> dict[str, Any]:
-        """The role of a location's code is said with the location, so that one with its own has it at once."""
-        context = document.setdefault("container_context", {}).setdefault("ecs", {})
-        context.setdefault("task_role_arn", self._roles.role_arn(self._roles.code_role(folder.name)))
+        """A location with a role of its own says so; that of all others is the launcher's."""
+        if folder.name in self.settings.location_roles:
+            context = document.setdefault("container_context", {}).setdefault("ecs", {})
+            context.setdefault("task_role_arn", self._roles.role_arn(self._roles.code_role(folder.name)))
         return document
 
     def _architecture(self, context: Mapping[str, Any]) -> EcsArchitecture:

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.containers.fixtures", "tests.aws.fixtures"]
+pytest_plugins = ["tests.containers.fixtures", "tests.aws.fixtures", "tests.ecs.fixtures"]

@@ -21,7 +21,6 @@ from hybrid.delivery.sources import Place, Source, YamlMapping
 from hybrid.errors import SettingsError
 
 PLATFORM: Final = "ecs"
-STACKS_ROLE: Final = "(the stack's role of code)"
 """Stands in a difference for the ARN that `up` says."""
 
 _SOURCES: Final = {"module_name": "moduleName", "package_name": "packageName", "python_file": "pythonFile"}
@@ -209,6 +208,5 @@ def _context(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _changes(present: Mapping[str, Any], rendered: dict[str, Any]) -> tuple[KeyChange, ...]:
-    """What `up` of a serving stack changes: it also says the role of code with each location."""
-    rendered.setdefault("container_context", {}).setdefault(PLATFORM, {}).setdefault("task_role_arn", STACKS_ROLE)
+    """What `up` of a serving stack changes."""
     return key_changes(present, rendered)

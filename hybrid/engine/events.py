@@ -22,6 +22,7 @@ _OPERATIONS: Final[dict[str, Operation]] = {
     "create": "create",
     "update": "update",
     "delete": "delete",
+    "replace": "same",  # a mark beside the two steps of a replacement, which follow
     "create-replacement": "replace",
     "delete-replaced": "clear",
     "read": "read",
@@ -34,9 +35,6 @@ _OPERATIONS: Final[dict[str, Operation]] = {
     "remove-pending-replace": "discard",
 }
 
-
-_NO_WORK: Final = "replace"
-"""The engine's mark between the two halves of a replacement, each of which has steps of its own."""
 
 # how the resource LocationImage names the files of a build context
 _FILE: Final = re.compile(r'files(?:\.|\[")(.+?)(?:"\])?')
@@ -178,11 +176,9 @@ def follow(path: Path, *, ended: Any) -> Iterator[Event]:
 
 
 def _is_told(metadata: dict[str, Any]) -> bool:
-    """Stacks, components and Pulumi's own providers are a frame around the things that a person knows; a replacement
-    is told once."""
+    """Stacks, components and Pulumi's own providers are a frame around the things that a person knows."""
     state = metadata.get("new") or metadata.get("old") or {}
-    is_work = metadata.get("op") != _NO_WORK
-    return is_work and bool(state.get("custom")) and not str(metadata.get("type", "")).startswith("pulumi:")
+    return bool(state.get("custom")) and not str(metadata.get("type", "")).startswith("pulumi:")
 
 
 def _operation(metadata: dict[str, Any]) -> Operation:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hybrid.provider.connection import Clients, Connection, connection_record, imported
 from hybrid.provider.definition import Anything, Definition, Failure, MapOf, Property, Text
+from hybrid.provider.difference import Change
 from hybrid.provider.properties import UNKNOWN, Properties
 from hybrid.provider.resource import Call, Existing, Resource
 from hybrid.provider.snapshot import Snapshot
@@ -60,6 +61,10 @@ class CodeLocation(Resource):
         if UNKNOWN not in (said, name) and said != name:
             return [Failure("document.location_name", f"must be left out, or be the location's name '{name}'")]
         return []
+
+    def diff(self, old_inputs: Properties, outputs: Properties, inputs: Properties) -> list[Change]:
+        # what was imported, or drifted, has no name in its document; that a program says it there is no change
+        return super().diff(_nameless(old_inputs), outputs, _nameless(inputs))
 
     def create(self, inputs: Properties, call: Call) -> Existing:
         connection, name = Connection.of(inputs), inputs["name"]
@@ -148,6 +153,13 @@ def normal(value: Any) -> Any:
     """A document without its name and without what is null or empty: neither says anything."""
     cleaned = _cleaned(value)
     return {key: item for key, item in cleaned.items() if key != "location_name"} if cleaned else {}
+
+
+def _nameless(inputs: Properties) -> Properties:
+    document = inputs.get("document")
+    if not isinstance(document, dict):
+        return inputs
+    return {**inputs, "document": {key: value for key, value in document.items() if key != "location_name"}}
 
 
 def _cleaned(value: Any) -> Any:

@@ -56,10 +56,10 @@ class MotoWithTasks(Moto):
                     calls += [Call(**json.loads(line)) for line in lines]
 
     @contextmanager
-    def refusing(self, *operations: str) -> Iterator[None]:
-        """AWS allows none of these while the block runs: ``iam:PutRolePolicy``, or with a text that the call has to
-        contain ``iam:PutRolePolicy hybrid-prod-code``."""
-        self._refuse(dict.fromkeys(operations, "You may not, says a test"))
+    def refusing(self, *operations: str, code: str = "") -> Iterator[None]:
+        """AWS refuses these while the block runs: ``iam:PutRolePolicy``, or with a text that the call has to contain
+        ``iam:PutRolePolicy hybrid-prod-code``. ``code``: AWS's word for why, if not that it is not allowed."""
+        self._refuse(dict.fromkeys(operations, code))
         try:
             yield
         finally:
@@ -159,7 +159,7 @@ class EcsStack:
     images: Images
     settings: dict[str, Any] = field(default_factory=dict)
     more: dict[str, str] = field(default_factory=dict)
-    """Variables of the shell; an empty one is not set."""
+    """Variables of the shell; an empty text takes one away."""
 
     def __post_init__(self) -> None:
         self.checkout.location("alpha")
@@ -197,7 +197,7 @@ class EcsStack:
         }
         if self.plugin:  # the official one lives in Pulumi's home
             given["PULUMI_HOME"] = str(self.checkout.root / ".hybrid" / "pulumi-home")
-        return {**given, **self.more}
+        return {name: value for name, value in {**given, **self.more}.items() if value}
 
     def hybrid(self, *arguments: str) -> Answer:
         """As a person types it, once the settings are written."""

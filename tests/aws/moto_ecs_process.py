@@ -64,7 +64,8 @@ class Front:
     def __init__(self, folder: Path) -> None:
         self._calls = Lines(folder / "calls.jsonl")
         self._refused: dict[str, str] = {}
-        """What AWS says, by ``service:Operation`` and, after a space, a text that the call has to contain."""
+        """AWS's code, by ``service:Operation`` and, after a space, a text that the call has to contain. An empty code
+        is that of who may not."""
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -77,16 +78,19 @@ class Front:
         if call is None:
             return self._moto(environ, start)
         self._calls.add(json.dumps({"service": call.service, "operation": call.operation}) + "\n")
-        if (reason := self._reason(call)) is not None:
-            return _answer(start, *aws_calls.refusal(call, reason))
+        if (code := self._code(call)) is not None:
+            status, kind, said = aws_calls.refusal(call, "refused by a test")
+            for usual in (b"AccessDeniedException", b"AccessDenied", b"UnauthorizedOperation") if code else ():
+                said = said.replace(usual, code.encode())
+            return _answer(start, status, kind, said)
         with world.CHANGED:
             return list(self._moto(environ, start))
 
-    def _reason(self, call: AwsCall) -> str | None:
-        for named, reason in self._refused.items():
+    def _code(self, call: AwsCall) -> str | None:
+        for named, code in self._refused.items():
             operation, _, contained = named.partition(" ")
             if operation == f"{call.service}:{call.operation}" and contained in json.dumps(call.params, default=str):
-                return reason
+                return code
         return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -99,6 +100,9 @@ class EcsCheckout:
 
     def hybrid(self, *arguments: str, timeout: float = _SECONDS, **more: str) -> Answer:
         return self.checkout.hybrid(*arguments, timeout=timeout, **{**self._environment, **more})
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return self.checkout.start(*arguments, **self._environment)
 
     def up(self, *arguments: str) -> Answer:
         answer = self.hybrid("up", STACK, "--yes", *arguments)

@@ -139,9 +139,10 @@ def _tags(said: Mapping[str, Any], given: GivenByStack) -> Iterator[Rule]:
             elif key in keys[:index]:
                 yield where, key, "error", f"`ecs.{name}` sets `{key[:80]}` twice.", "keep one."
             elif key in given.tags:
-                # of runs both would be sent, and ECS refuses a key that comes twice; of servers the stack's counts
                 what = f"`ecs.{name}` sets `{key[:80]}`, which the stack sets on everything (`hybrid:aws.tags`)."
-                yield where, key, "error", what, "remove it in one of the two places."
+                # of runs both are sent, and ECS refuses a key that comes twice; of servers the stack's value is taken
+                severity: Severity = "error" if name == "run_ecs_tags" else "warning"
+                yield where, key, severity, what, "remove it in one of the two places."
 
 
 def _platform(said: Mapping[str, Any]) -> Iterator[Rule]:

@@ -224,7 +224,7 @@ class Resource:
     def delete(self, id: str, outputs: Properties, seconds: float) -> None:
         prior, private = self._state(id, outputs)
         if seconds:
-            kept = json.loads(private or b"{}")
+            kept = json.loads(private or b"{}") or {}  # the SDK writes null where there is nothing
             kept[_TIMEOUTS] = {**kept.get(_TIMEOUTS, {}), "delete": int(seconds * 1e9)}
             private = json.dumps(kept).encode()
         answer = self._terraform.call(

@@ -14,15 +14,16 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.aws.moto_gaps import GAPS as GAPS_OF_OTHERS
 from tests.containers.home import Home
-from tests.standins.ecs import gaps_of_cloud_map, gaps_of_services, gaps_of_tasks
+from tests.standins.ecs import gaps_of_cloud_map, gaps_of_iam, gaps_of_services, gaps_of_tasks
 from tests.standins.ecs.engine import Engine
 from tests.standins.ecs.front import Front
 from tests.standins.ecs.patching import close_for_good
 from tests.standins.ecs.place import ENDPOINT, GATEWAY, Place
 from tests.standins.ecs.runner import Runner
 
-GAPS = (*gaps_of_tasks.GAPS, *gaps_of_services.GAPS, *gaps_of_cloud_map.GAPS)
+GAPS = (*gaps_of_tasks.GAPS, *gaps_of_services.GAPS, *gaps_of_cloud_map.GAPS, *gaps_of_iam.GAPS)
 
 
 def main() -> int:
@@ -48,7 +49,7 @@ def _serve(place: Place, parent: int | None) -> None:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     logging.getLogger("moto").setLevel(logging.ERROR)
-    close_for_good(GAPS)
+    close_for_good((*GAPS, *GAPS_OF_OTHERS))
     Engine().clear()
     Engine().make_network()
     runner = Runner(place)

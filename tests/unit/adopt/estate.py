@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -194,12 +195,15 @@ class Estate:
         return told["service"]["serviceArn"]
 
 
+@cache
+def _client(service: str) -> Any:
+    """One for all tests: moto stands behind each, anew for each."""
+    return boto3.client(service, REGION)  # type: ignore[call-overload]
+
+
 def official(monkeypatch: Any) -> Estate:
     """The official template's stack, without its service and what stands for it in CloudFormation's list."""
-    clients = {
-        name: boto3.client(name, REGION)
-        for name in ("cloudformation", "ecs", "ec2", "iam", "servicediscovery", "ecr", "logs")
-    }
+    clients = {name: _client(name) for name in ("cloudformation", "ecs", "iam", "servicediscovery")}
     clients["cloudformation"].create_stack(
         StackName=STACK,
         TemplateBody=json.dumps(TEMPLATE),

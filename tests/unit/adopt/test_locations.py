@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybrid.adopt.locations import STACKS_ROLE, AdoptedLocation, Ground, LeftLocation, adopted, folders_of
+from hybrid.adopt.locations import AdoptedLocation, Ground, LeftLocation, adopted, folders_of
 from hybrid.adopt.overlay import said, same
 from hybrid.adopt.plan import Adoption
 from hybrid.delivery.document import location_document
@@ -275,7 +275,7 @@ def test_a_secret_in_plain_text_gets_into_no_file(checkout, context):
     assert VALUE not in why, "its name is enough"
 
 
-def test_serving_names_the_image_by_digest_drops_the_commit_and_says_the_role(checkout):
+def test_serving_names_the_image_by_digest_and_drops_the_commit(checkout):
     checkout.digests = {f"{REGISTRY}/hello:1": DIGEST}
     found = document(git={"commit_hash": "abc"}, container_context={"k8s": {"namespace": "x"}})
     changes = {change.path: (change.old, change.new) for change in checkout.adopted("hello", found).changes}
@@ -283,11 +283,10 @@ def test_serving_names_the_image_by_digest_drops_the_commit_and_says_the_role(ch
         "image": (f"{REGISTRY}/hello:1", f"{REGISTRY}/hello@{DIGEST}"),
         "git.commit_hash": ("abc", None),
         "container_context.k8s.namespace": ("x", None),
-        "container_context.ecs.task_role_arn": (None, STACKS_ROLE),
     }
 
 
-def test_serving_changes_nothing_of_one_that_says_its_role_and_digest(checkout):
+def test_serving_changes_nothing_of_one_that_says_its_digest(checkout):
     context = {"ecs": {"task_role_arn": "arn:aws:iam::123456789012:role/hello"}}
     found = document(image=f"{REGISTRY}/hello@{DIGEST}", container_context=context)
     assert checkout.adopted("hello", found).changes == ()

@@ -52,3 +52,7 @@ def test_another_order_of_variables_cannot_be_said():
 
 def test_one_is_not_true():
     assert overlay_to({"x": 1}, {"x": True}) == {"x": True}
+
+
+def test_a_list_with_a_name_twice_is_in_no_overlay():
+    assert overlay_to({}, {"env_vars": ["A=1", "A=2"]}) is None, "a file that says so is refused"

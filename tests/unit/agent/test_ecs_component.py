@@ -249,3 +249,13 @@ def test_everything_is_below_its_component() -> None:
     for resource in record.resources:
         if not resource.is_component and resource.name != "grant":
             assert resource.parent, f"{resource.name} lies loose"
+
+
+@pytest.mark.parametrize(("locations", "said"), [(1, {}), (55, {}), (60, {"stopTimeoutSeconds": 120})])
+def test_code_servers_that_a_stopping_agent_has_no_time_for_are_warned_about_once(locations, said) -> None:
+    left = EcsAgentSpec.model_validate(said).timing(locations).servers_left_behind
+    warnings = [text for text in made({"locations": locations}, **said).warnings if "code servers" in text]
+    assert len(warnings) == bool(left), "it concerns the agent, not each of its resources"
+    if left:
+        assert f"of {locations} locations: about {left} go on" in warnings[0]
+        assert "hybrid down" in warnings[0], "who removes them"

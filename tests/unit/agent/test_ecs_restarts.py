@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agent.ecs_restarts import restart_reasons
+from agent.ecs_restarts import restart_reasons, settings_reasons
 
 pytestmark = pytest.mark.unit
 
@@ -55,3 +55,18 @@ def test_each_reason_names_what_changed_and_no_value():
 def test_a_text_that_only_the_update_knows_is_said_to_be_so():
     (reason,) = restart_reasons(inputs(), {**inputs(), "containerDefinitions": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"})
     assert "only the update itself knows" in reason
+
+
+def test_what_ecs_gives_back_with_its_defaults_is_no_reason():
+    """A refresh takes a definition as AWS keeps it: with every key that it has a default for."""
+    old, new = inputs(), inputs("a: 2\n")
+    (container,) = json.loads(old["containerDefinitions"])
+    container |= {"cpu": 0, "portMappings": [], "volumesFrom": [], "linuxParameters": {"capabilities": {"add": []}}}
+    assert restart_reasons({**old, "containerDefinitions": json.dumps([container])}, new) == (
+        "`a` of its dagster.yaml",
+    )
+
+
+def test_settings_that_are_no_yaml_yet_are_named_as_a_whole():
+    assert settings_reasons("a: 1", "a: [") == ["its dagster.yaml"]
+    assert settings_reasons("a: 1", "text") == ["its dagster.yaml", "`a` of its dagster.yaml"]

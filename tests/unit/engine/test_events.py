@@ -78,6 +78,67 @@ def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
     assert list(events.follow(log, ended=lambda: True)) == [events.Summary({"create": 2})]
 
 
+TASK = "urn:pulumi:prod::hybrid::dagsterhybrid:agent:EcsAgent$aws:ecs/taskDefinition:TaskDefinition::agent-task"
+SERVICE = "urn:pulumi:prod::hybrid::dagsterhybrid:agent:EcsAgent$aws:ecs/service:Service::agent-service"
+
+
+def begun(urn: str, operation: str, changed: str, old: dict[str, Any], new: dict[str, Any]) -> events.Event | None:
+    states = {"old": {"custom": True, "inputs": old}, "new": {"custom": True, "inputs": new}}
+    kind = urn.split("::")[2].split("$")[-1]
+    return events.parse(
+        line(
+            "resourcePreEvent", {"metadata": {"op": operation, "urn": urn, "type": kind, "diffs": [changed], **states}}
+        )
+    )
+
+
+def test_a_step_that_restarts_the_agent_says_why_when_it_begins() -> None:
+    step = begun(TASK, "create-replacement", "cpu", {"cpu": "256"}, {"cpu": "512"})
+    assert isinstance(step, events.StepStarted)
+    assert step.restarts == ("`cpu` of its task",)
+
+
+def test_a_restart_is_told_once_and_what_follows_from_it_is_left_out() -> None:
+    outcome = Outcome()
+    for urn, operation, changed in (
+        (TASK, "create-replacement", "cpu"),
+        (SERVICE, "update", "taskDefinition"),
+        (TASK, "create-replacement", "cpu"),
+    ):
+        event = begun(urn, operation, changed, {"cpu": "256"}, {"cpu": "512"})
+        assert event is not None
+        outcome.take(event)
+    assert outcome.restarts.documents() == [
+        {"resource": "TaskDefinition agent-task", "because": ["`cpu` of its task"]}
+    ], "the service only follows its task definition"
+
+
+def test_a_service_that_runs_another_task_definition_than_the_stack_s_is_a_restart_by_itself() -> None:
+    outcome = Outcome()
+    event = begun(SERVICE, "update", "taskDefinition", {}, {})
+    assert event is not None
+    outcome.take(event)
+    assert outcome.restarts.documents()[0]["because"] == ["another task definition"], "somebody changed it by hand"
+
+
+def test_a_replacement_is_counted_once_with_whatever_steps_the_engine_makes_of_it() -> None:
+    outcome = Outcome()
+    for operation in ("create-replacement", "replace", "delete-replaced"):
+        for kind in ("resourcePreEvent", "resOutputsEvent"):
+            event = events.parse(line(kind, {"metadata": {"op": operation, "urn": URN, **CUSTOM}}))
+            if event is not None:
+                outcome.take(event)
+    assert outcome.changes == {"replace": 1}, "three steps of the engine's are one thing to people"
+
+
+def test_an_old_one_that_cannot_be_removed_is_told() -> None:
+    outcome = Outcome()
+    event = events.parse(line("resOpFailedEvent", {"metadata": {"op": "delete-replaced", "urn": URN, **CUSTOM}}))
+    assert event is not None
+    outcome.take(event)
+    assert [step.failed for step in outcome.steps] == [True], "it goes on, and may be billed"
+
+
 @given(st.text())
 def test_any_line_gives_an_event_or_nothing(text: str) -> None:
     try:

@@ -90,6 +90,7 @@ def test_a_location_that_passes_is_stated_once_and_read_as_stated(inputs, call, 
         ("contentHash", "b"),
         ("agentVersion", "1.13.28"),
         ("environment", {"A": "1"}),
+        ("given", {"tags": ["team"]}),
         ("document", {"code_source": {"module_name": "hello"}, "agent_queue": "q"}),
     ],
 )
@@ -115,6 +116,11 @@ def test_all_that_is_wrong_is_one_error_without_secrets(inputs, call, loads):
     assert "3 things are wrong with the code location hello" in said
     assert all(text in said for text in ("`image`", "newer than", "ValueError"))
     assert "swordfish" not in said
+
+
+def test_what_the_stack_needs_reaches_the_gate(inputs, call):
+    with pytest.raises(HybridError, match="dagster-aws is not in its environment, and runs write by it"):
+        resource.create({**inputs, "given": {"packages": {"dagster-aws": "runs write by it"}}}, call)
 
 
 def test_warnings_are_reported_and_kept_and_stop_nothing(inputs, call, report):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,97 @@ def test_any_values_give_settings_or_one_settings_error(values: dict[str, object
 def test_the_reference_page_is_what_the_models_say() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert page == reference.markdown(), "docs/settings.md is made by `make docs`; run it"
+
+
+PLACE = {"account": "123456789012", "region": "eu-central-1"}
+ON_ECS = {"organization": "acme", "agent": {"kind": "ecs"}, "aws": PLACE}
+
+
+def test_an_agent_on_ecs_needs_an_account_and_a_region_and_no_more() -> None:
+    settings = parse(ON_ECS, stack="prod", source="x")
+    assert settings.aws is not None
+    assert settings.aws.network.kind == "create", "a team without a network gets one"
+    assert not settings.embedded
+
+
+@pytest.mark.parametrize(
+    ("aws", "expected"),
+    [
+        ({"account": 123456789012}, "hybrid:aws.account: it must be text; YAML takes it for something else"),
+        ({"account": 12345678901}, "put it in quotes"),
+        ({"account": "1234"}, "hybrid:aws.account: it must be an account of AWS: twelve digits"),
+        ({"region": "Frankfurt"}, "hybrid:aws.region: it must be a region of AWS, such as eu-central-1"),
+        ({"region": "eu-central-1a"}, "hybrid:aws.region: it must be a region"),
+        ({"region": None}, "hybrid:aws.region"),
+        ({"tags": {"aws:x": "1"}}, "hybrid:aws.tags: tags that begin with `aws:` or `dagster`"),
+        ({"tags": {"dagster-hybrid/stack": "x"}}, "hybrid:aws.tags"),
+        ({"tags": {str(number): "x" for number in range(31)}}, "give 30 at most"),
+        ({"tags": {"cost": 5}}, "hybrid:aws.tags.cost: it must be text"),
+        ({"name": "Hybrid_Prod"}, "hybrid:aws.name: it must be a name of lower-case letters"),
+        ({"network": {"kind": "mine"}}, "hybrid:aws.network: `kind` is `create`, `ids`, `tags` or `stack`"),
+        ({"network": {"nat": "many"}}, "hybrid:aws.network.nat:"),
+        ({"network": {"zones": 1}}, "hybrid:aws.network.zones:"),
+        ({"network": {"cidr": "ten"}}, "hybrid:aws.network.cidr: it must be a range of addresses"),
+        ({"network": {"vpcId": "vpc-12345678"}}, "hybrid:aws.network.vpcId: there is no such key"),
+        ({"network": {"kind": "ids", "vpcId": "x"}}, "hybrid:aws.network.vpcId: it must be the id of a VPC"),
+        ({"network": {"kind": "ids"}}, "hybrid:aws.network.assignPublicIp: it is needed, and not there"),
+        ({"network": {"kind": "tags", "vpcTags": {}}}, "hybrid:aws.network.vpcTags: it must not be empty"),
+        ({"network": {"kind": "stack", "stack": ""}}, "hybrid:aws.network.stack: it must not be empty"),
+        ({"network": "create"}, "hybrid:aws.network: it must be a mapping"),
+        ({"storage": {"keyArn": "alias/x"}}, "hybrid:aws.storage.keyArn: it must be the whole ARN of a KMS key"),
+        ({"storage": {"name": "A_b"}}, "hybrid:aws.storage.name: it must be a bucket's name"),
+        ({"ci": {"github": "acme/x", "branch": None}}, "hybrid:aws.ci: give a `branch` or an `environment`"),
+        ({"alarms": {}}, "hybrid:aws.alarms: give either `topicArn` or `emails`"),
+        ({"permissionsBoundary": "x"}, "hybrid:aws.permissionsBoundary: it must be the whole ARN of a managed policy"),
+        (
+            {"locationRoles": {"hello": {"policies": []}}},
+            "hybrid:aws.locationRoles.hello.policies: there is no such key",
+        ),
+        ({"logRetentionDays": 31}, "hybrid:aws.logRetentionDays:"),
+    ],
+)
+def test_what_is_wrong_with_aws_is_said_with_the_file_s_own_key(aws: dict[str, object], expected: str) -> None:
+    message = wrong({**ON_ECS, "aws": {**PLACE, **aws}})
+    assert expected in message
+    assert "pattern" not in message, "a regular expression is no help"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"aws": None}, "`aws` and an agent of kind `ecs` belong together"),
+        ({"agent": {"kind": "local"}}, "`aws` and an agent of kind `ecs` belong together"),
+        ({"organization": None}, "name an `organization`"),
+        ({"aws": "eu-central-1"}, "hybrid:aws: it must be a mapping"),
+        ({"agent": {"kind": "ecs", "survivesReboot": True}}, "hybrid:agent.survivesReboot: there is no such key"),
+        ({"agent": {"kind": "ecs", "replicas": 9}}, "hybrid:agent.replicas:"),
+        ({"agent": {"kind": "ecs", "cpu": 300}}, "hybrid:agent: Fargate has no task with 300"),
+        ({"agent": {"kind": "ecs", "volumes": [{"name": "a"}]}}, "hybrid:agent.volumes[0].mountPath: it is needed"),
+        ({"locations": [{"path": 1}]}, "hybrid:locations[0].path: it must be text"),
+    ],
+)
+def test_what_does_not_go_with_an_agent_on_ecs_is_one_error(values: dict[str, object], expected: str) -> None:
+    message = wrong({**ON_ECS, **values})
+    assert expected in message
+    assert message.count("\n  hybrid") == 1, "one fault is told as one"
+
+
+@pytest.mark.parametrize("example", re.findall(r"```yaml\n(.*?)```", reference.HEAD, re.DOTALL))
+def test_the_examples_of_the_reference_page_are_right(tmp_path: Path, example: str) -> None:
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text(example)
+    assert from_file(file, stack="prod").organization == "acme", "people begin with a copy of it"
+
+
+def test_the_reference_page_tells_kinds_apart_and_each_key_once() -> None:
+    page = reference.markdown()
+    titles = [line for line in page.splitlines() if line.startswith("## ")]
+    assert len(titles) == len(set(titles)), "two tables of one name cannot be told apart"
+    for kind in ("create", "ids", "tags", "stack"):
+        assert f"## `hybrid:aws.network`, `kind: {kind}`" in titles
+    for kind in ("local", "docker", "ecs"):
+        assert f"## `hybrid:agent`, `kind: {kind}`" in titles
+    rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `hybrid:agent.")]
+    assert rows.count("hybrid:agent.queues") == 1, "what all kinds have stands with all kinds"
+    assert rows.count("hybrid:agent.kind") == 3
+    assert "hybrid:aws.locationRoles.<name>.policyArns" in page, "a name of one's own is shown as such"

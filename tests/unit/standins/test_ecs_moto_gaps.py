@@ -6,6 +6,7 @@ patch's docstring; nothing here can ask AWS.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -225,6 +226,29 @@ def a_vpc_may_have_several_namespaces(aws: Aws) -> bool:
     second = accepts(lambda: aws.namespace("two.local"))
     both = {one["Id"] for one in aws.cloud_map.list_namespaces()["Namespaces"]}
     return second and len(both) == 2 and first in both and not accepts(lambda: aws.namespace("one.local"))
+
+
+def a_bucket_s_policy_is_judged_once(aws: Aws) -> bool:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    without_tls = {"Condition": {"Bool": {"aws:SecureTransport": "false"}}, "Resource": "arn:aws:s3:::bucket/*"}
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", **without_tls}
+    s3.put_bucket_policy(Bucket="bucket", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    return accepts(lambda: s3.put_object(Bucket="bucket", Key="k", Body=b""))
+
+
+def what_a_role_may_do_can_be_tried(aws: Aws) -> bool:
+    iam = aws.client("iam")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Statement": []}))["Role"]["Arn"]
+    granted = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/a"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [granted]})
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=document)
+    asked = {"ActionNames": ["s3:GetObject", "s3:PutObject"], "ResourceArns": ["arn:aws:s3:::b/a"]}
+    try:
+        told = iam.simulate_principal_policy(PolicySourceArn=role, **asked)["EvaluationResults"]
+    except Exception:  # moto answers 404 with a page, which botocore cannot read
+        return False
+    return [one["EvalDecision"] for one in told] == ["allowed", "implicitDeny"]
 
 
 def probe(gap: Gap) -> Callable[[Aws], bool]:

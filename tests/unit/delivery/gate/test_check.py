@@ -6,6 +6,7 @@ import pytest
 
 from hybrid.delivery.gate.check import LocationToCheck, check_location
 from hybrid.delivery.gate.findings import Finding, refusal
+from hybrid.delivery.gate.given import GivenByStack
 
 pytestmark = pytest.mark.unit
 
@@ -70,3 +71,18 @@ def test_findings_are_printed_without_secrets():
     for text in (finding.sentence(), str(finding.document())):
         assert "12345678" not in text
         assert "swordfish" not in text
+
+
+def test_what_the_stack_gives_and_needs_is_part_of_what_is_checked(code, installed, logged):
+    installed(dagster="1.13.27", dagster_cloud="1.13.27")
+    logged("All code locations passed validation.", code=0)
+    document = {**DOCUMENT, "container_context": {"ecs": {"run_ecs_tags": [{"key": "team", "value": "a"}]}}}
+    given = GivenByStack({"dagster-aws": "by it runs write"}, tags=("team",))
+    location = LocationToCheck(code, document, "1.13.27", "ecs", given=given)
+
+    said = [finding.what for finding in check_location(location)]
+
+    assert [text.partition(" ")[0] for text in said] == ["`ecs.run_ecs_tags`", "dagster-aws"]
+    without = LocationToCheck(code, document, "1.13.27", "ecs")
+    assert check_location(without) == []
+    assert location.digest() != without.digest(), "it is checked again when the stack gives something else"

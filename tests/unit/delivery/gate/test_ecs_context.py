@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hybrid.delivery.gate.context import context_findings
+from hybrid.delivery.gate.given import GivenByStack
 from hybrid.delivery.gate.places import Places
 
 pytestmark = pytest.mark.unit
@@ -14,8 +15,8 @@ PARAMETER = "arn:aws:ssm:eu-west-1:123456789012:parameter/a"
 ROLE = "arn:aws:iam::123456789012:role/orders"
 
 
-def findings(platform="ecs", **ecs):
-    return list(context_findings("orders", {"ecs": ecs}, platform, Places()))
+def findings(platform="ecs", given=None, **ecs):
+    return list(context_findings("orders", {"ecs": ecs}, platform, Places(), given=given))
 
 
 def test_a_context_that_ecs_takes_is_right():
@@ -108,3 +109,31 @@ def test_on_another_platform_it_is_a_warning_at_most():
 def test_a_value_of_a_wrong_type_is_left_to_the_schema(key, value):
     for found in findings(**{key: value}):
         assert found.what
+
+
+GIVEN = GivenByStack(tags=("team",), variables=("STAGE",), secrets=("WAREHOUSE",))
+
+
+@pytest.mark.parametrize(
+    ("ecs", "words"),
+    [
+        ({"run_ecs_tags": [{"key": "team", "value": "x"}]}, "`hybrid:aws.tags`"),
+        ({"secrets": [{"name": "STAGE", "valueFrom": SECRET}]}, "to all code as a variable"),
+        ({"env_vars": ["WAREHOUSE=x"]}, "to all code as a secret"),
+    ],
+)
+def test_what_the_stack_gives_already_in_another_way_is_an_error(ecs, words):
+    (found,) = findings(given=GIVEN, **ecs)
+    assert (found.severity, words in found.what) == ("error", True)
+    assert findings(**ecs) == [], "of a stack that does not give it, it is right"
+    assert all(each.severity == "warning" for each in findings("docker", GIVEN, **ecs)), "it is another stack's"
+
+
+def test_a_tag_of_a_server_that_is_the_stack_s_too_is_lost_and_warned_about():
+    (found,) = findings(given=GIVEN, server_ecs_tags=[{"key": "team", "value": "x"}])
+    assert (found.severity, "hybrid:aws.tags" in found.what) == ("warning", True)
+
+
+def test_a_location_may_say_the_stack_s_values_otherwise():
+    own = {"secrets": [{"name": "WAREHOUSE", "valueFrom": SECRET}], "env_vars": ["STAGE=other"]}
+    assert findings(given=GIVEN, **own) == [], "the launcher takes the location's"

@@ -26,6 +26,19 @@ def test_an_environment_is_read_from_its_files_alone(python, installed):
     assert found.python == "3.11.7"
 
 
+def test_what_a_stack_needs_beside_is_looked_for_and_its_lack_an_error(python, installed):
+    installed(dagster="1.13.27", dagster_cloud="1.13.27", dagster_aws="0.29.27")
+    needed = {"dagster-aws": "by it runs write logs", "acme-logs": "it is wanted"}
+
+    there = Installed.of_environment(python, tuple(needed))
+    (found,) = check_versions("hello", there, "1.13.27", packages=needed)
+
+    assert there.packages["dagster-aws"] == "0.29.27"
+    assert found.severity == "error"
+    assert found.what == "acme-logs is not in its environment, and it is wanted."
+    assert "acme-logs" in found.next_step
+
+
 def test_one_release_everywhere_has_no_finding():
     assert severities(both("1.13.27")) == []
 
