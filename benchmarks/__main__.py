@@ -1,6 +1,6 @@
 """``python -m benchmarks [PART…]``: measure, and print Markdown.
 
-Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery.
+Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery, ecs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 
-from benchmarks import crowd, delivery, events, images, no_op_up, registration, stand_up, storage
+from benchmarks import crowd, delivery, ecs, events, images, no_op_up, registration, stand_up, storage
 from benchmarks.figure import Figure, table
 
 PARTS = {
@@ -21,6 +21,7 @@ PARTS = {
     "crowd": crowd.measure,
     "images": images.measure,
     "delivery": delivery.measure,
+    "ecs": ecs.measure,
 }
 
 

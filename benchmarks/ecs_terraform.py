@@ -1,5 +1,5 @@
-"""The same AWS resources as a configuration of Terraform's, made from the state of a stack that stands, and the commands
-that plan it: the peer.
+"""The same AWS resources as a configuration of Terraform's, made from the state of a stack that stands, and the
+commands that plan it: the peer.
 
 Values that a resource takes from others become references again, and what it waits for becomes ``depends_on``, so that
 Terraform has the same graph and knows as little before the first apply. The provider's executable is the stand-in's.
@@ -159,9 +159,8 @@ class Terraform:
         self._folder = folder
         folder.mkdir()
         (folder / "main.tf.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
-        (folder / "terraformrc").write_text(
-            f'provider_installation {{\n  dev_overrides {{ "hashicorp/aws" = "{binary.path.parent}" }}\n  direct {{}}\n}}\n'
-        )
+        here = f'dev_overrides {{ "hashicorp/aws" = "{binary.path.parent}" }}'
+        (folder / "terraformrc").write_text(f"provider_installation {{\n  {here}\n  direct {{}}\n}}\n")
         self._environment = {
             **environ,
             **aws,
@@ -178,6 +177,10 @@ class Terraform:
         began = time.monotonic()
         self._run("plan", *arguments)
         return time.monotonic() - began
+
+    def planned(self) -> str:
+        """What a plan comes to, in Terraform's words."""
+        return next(line for line in self._run("plan").splitlines() if line.startswith(("Plan:", "No changes.")))
 
     def _run(self, *arguments: str) -> str:
         command = ["terraform", *arguments, "-input=false", "-no-color"]

@@ -45,6 +45,7 @@ from stacks.containers import ContainerLocations
 from stacks.ecs_network import EcsNetwork, ecs_network
 from stacks.ecs_roles import ASSETS, COMPUTE_LOGS, EcsRoles
 from stacks.ecs_standing import Kept, look
+from stacks.given import BUCKET_VARIABLE, PREFIX_VARIABLE
 from stacks.identity import StackIdentity
 from stacks.images import build_secrets, registry_address
 from stacks.platform import LocationSource, StandingAgent
@@ -364,7 +365,7 @@ class EcsPlatform:
     @property
     def _bucket_variables(self) -> dict[str, str]:
         """By which code finds the bucket, whatever the environment is called."""
-        return {"HYBRID_BUCKET": self._bucket_name, "HYBRID_ASSETS_PREFIX": ASSETS.rstrip("/")}
+        return {BUCKET_VARIABLE: self._bucket_name, PREFIX_VARIABLE: ASSETS.rstrip("/")}
 
     @cached_property
     def _named(self) -> NamedByLocations:

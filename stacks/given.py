@@ -6,8 +6,10 @@ from agent.ecs_launcher import PROXY_VARIABLES
 from hybrid.delivery.gate.given import GivenByStack
 from stacks.settings import Settings
 
-BUCKET_VARIABLES = ("HYBRID_BUCKET", "HYBRID_ASSETS_PREFIX")
-"""By which code finds the bucket (``stacks/ecs.py``)."""
+BUCKET_VARIABLE = "HYBRID_BUCKET"
+"""By which code finds the bucket."""
+PREFIX_VARIABLE = "HYBRID_ASSETS_PREFIX"
+"""By which code finds its part of the bucket."""
 
 _FOR_THE_BUCKET = {"dagster-aws": "by it runs write the output of steps, as `hybrid:agent.computeLogs` is `bucket`"}
 
@@ -21,6 +23,6 @@ def given_by(settings: Settings) -> GivenByStack:
     return GivenByStack(
         packages=_FOR_THE_BUCKET if spec.compute_logs == "bucket" else {},
         tags=tuple(sorted(settings.aws.tags)) if settings.aws else (),
-        variables=tuple(sorted({*BUCKET_VARIABLES, *spec.environment, *proxied})),
+        variables=tuple(sorted({BUCKET_VARIABLE, PREFIX_VARIABLE, *spec.environment, *proxied})),
         secrets=tuple(sorted(spec.secrets)),
     )

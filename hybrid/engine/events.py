@@ -105,7 +105,7 @@ class AgentRestarts:
 
     def take(self, event: Event) -> tuple[str, ...]:
         """Why this event's step starts an agent anew, if that is news."""
-        if not isinstance(event, StepStarted) or event.resource in self.found:
+        if not isinstance(event, StepStarted) or not event.restarts or event.resource in self.found:
             return ()
         from stacks.restarts import FOLLOWS
 

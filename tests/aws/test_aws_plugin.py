@@ -16,7 +16,7 @@ from tests.standins.aws import book, catalog, terraform
 from tests.standins.aws.book import Book
 from tests.standins.aws.terraform import Terraform
 
-pytestmark = [pytest.mark.program, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.program, pytest.mark.timeout(300)]
 
 WRITTEN_FOR = ("5.100.0", "7.51.1")  # the provider, the SDK
 LACKING = {

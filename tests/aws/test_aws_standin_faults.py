@@ -13,7 +13,7 @@ import pytest
 from tests.aws.moto_server import REGION, Moto
 from tests.aws.program import AwsProgram
 
-pytestmark = [pytest.mark.program, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.program, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def service(cluster: str, *, waits: bool, seconds: int | None = None) -> Callable[[], None]:

@@ -16,7 +16,7 @@ from tests.aws.fixtures import MakeProgram
 from tests.aws.moto_server import ACCOUNT, REGION, Moto
 from tests.aws.program import AwsProgram
 
-pytestmark = [pytest.mark.program, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.program, pytest.mark.timeout(600)]
 
 
 def own(**settings: object) -> pulumi.ResourceOptions:

@@ -15,7 +15,7 @@ from tests.aws.ecs_stack import BASE, NAMES, STACK_TAG, EcsStack
 from tests.aws.moto_server import ACCOUNT
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.program, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.program, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -95,13 +95,14 @@ def test_a_repository_of_another_stack_is_refused(stack: EcsStack) -> None:
     assert NAMES.repository("alpha") in said, "which one must be said"
 
 
-def test_a_preview_of_what_does_not_stand_needs_no_dagster_plus(stack: EcsStack) -> None:
+def test_pulumi_previews_what_does_not_stand_without_dagster_plus(stack: EcsStack) -> None:
     stack.settings["url"] = f"http://127.0.0.1:{free_port()}"
-    answer = stack.hybrid("preview", "prod")
-    assert answer.code == 0, answer.err
-    assert "agent-service" in answer.err, "what it would make can be said without it"
+    run = stack.pulumi("preview")
+    assert run.code == 0, run.said
+    assert run.changes["agent-service"] == "create", "what it would make can be said without it"
 
 
-def test_an_update_without_dagster_plus_is_refused_before_anything_is_made(stack: EcsStack) -> None:
+@pytest.mark.parametrize("command", ["preview", "up"])
+def test_without_dagster_plus_nothing_is_made(stack: EcsStack, command: str) -> None:
     stack.settings["url"] = f"http://127.0.0.1:{free_port()}"
-    refused(stack, "Dagster+", command="up")
+    refused(stack, f"✗ Nothing listens at {stack.settings['url']}", command=command)

@@ -167,3 +167,11 @@ def test_every_unknown_says_what_is_assumed_and_where() -> None:
         files = re.findall(r"`((?:hybrid|tests|docs)/[\w/.]+?)`", section)
         missing = [file for file in files if not (ROOT / file).exists()]
         assert not missing, f"{title}: {missing} does not exist"
+
+
+def test_live_tests_of_aws_are_refused_without_an_account(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HYBRID_LIVE"))}
+    command = [sys.executable, "-m", "pytest", "-m", "live", "--collect-only", "-q", "tests/live/aws"]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert done.returncode == 4, "a wrong use, before anything is asked"
+    assert "HYBRID_LIVE_AWS_ACCOUNT" in done.stdout + done.stderr, "it says what is missing"

@@ -17,7 +17,7 @@ from tests.ecs.account import Account
 from tests.ecs.small_tasks import OBEDIENT, SmallTasks
 from tests.standins.ecs.client import EcsLab
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SHOW_CREDENTIALS = """python3 -c "
 import json, os, urllib.request
@@ -178,7 +178,6 @@ def test_a_service_has_its_cloud_map_name_until_its_task_ends(small: SmallTasks)
     assert cloud_map.list_instances(ServiceId=entry["Id"])["Instances"] == []
 
 
-@pytest.mark.slow
 def test_a_deployment_keeps_what_works_until_the_new_is_healthy(small: SmallTasks) -> None:
     slow = {"command": ["CMD-SHELL", "test -f /tmp/ready"], "interval": 5, "retries": 10, "startPeriod": 30}
     script = f"(sleep 2; touch /tmp/ready) & {OBEDIENT}"
@@ -203,7 +202,6 @@ def test_a_deployment_keeps_what_works_until_the_new_is_healthy(small: SmallTask
     small.delete("rolled")
 
 
-@pytest.mark.slow
 def test_a_deployment_that_fails_is_rolled_back(small: SmallTasks) -> None:
     works = small.define("broken", small.container(OBEDIENT))
     fails = small.define("broken", small.container("true", image=f"{small.image}-none"))
@@ -227,7 +225,6 @@ def test_a_deployment_that_fails_is_rolled_back(small: SmallTasks) -> None:
     small.delete("broken")
 
 
-@pytest.mark.slow
 def test_an_unhealthy_task_is_replaced(small: SmallTasks) -> None:
     check = {"command": ["CMD-SHELL", "test ! -f /tmp/ill"], "interval": 5, "retries": 1}
     script = f"(sleep 6; touch /tmp/ill) & {OBEDIENT}"

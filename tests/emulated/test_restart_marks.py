@@ -7,7 +7,7 @@ import pytest
 from hybrid.cli.progress import RESTARTS
 from tests.emulated.checkout import Checkout
 
-pytestmark = pytest.mark.emulated
+pytestmark = [pytest.mark.emulated, pytest.mark.slow]
 
 PLANTED = "swordfish-of-a-test"
 

@@ -15,7 +15,7 @@ from tests.aws.fixtures import MakeProgram
 from tests.aws.program import AwsProgram
 from tests.aws.served import served
 
-pytestmark = [pytest.mark.program, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.program, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PLANTED = "swordfish-of-a-test"
 

@@ -1,4 +1,4 @@
-"""What moto's IAM and the policies of its buckets have otherwise than AWS (moto 5.2.5). Each function closes one gap and
+"""What moto has otherwise than AWS in IAM and in policies of buckets (moto 5.2.5). Each function closes one gap, and
 says which."""
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tests.standins.ecs import world
 from tests.standins.ecs.patching import Gap, Patch
 from tests.standins.ecs.place import REGION
 from tests.standins.iam import AuthorizationRequest
+from tests.standins.iam.language import Verdict
 
 
 def a_bucket_s_policy_is_judged_once(patch: Patch) -> None:
@@ -35,18 +36,24 @@ def what_a_role_may_do_can_be_tried(patch: Patch) -> None:
         for action in self._get_param("ActionNames", []):
             for resource in self._get_param("ResourceArns", ["*"]):
                 asked = AuthorizationRequest(action, resource, context)
-                allowed = world.iam().request(role, asked, _RoleAlone(REGION)).allowed
+                verdict = world.iam().request(role, asked, _RoleAlone(REGION))
                 results.append(
                     {
                         "EvalActionName": action,
                         "EvalResourceName": resource,
-                        "EvalDecision": "allowed" if allowed else "implicitDeny",
+                        "EvalDecision": _decision(verdict),
                         "MissingContextValues": [],
                     }
                 )
         return ActionResult({"EvaluationResults": results, "IsTruncated": False})
 
     patch.set(IamResponse, "simulate_principal_policy", simulate_principal_policy)
+
+
+def _decision(verdict: Verdict) -> str:
+    if verdict.allowed:
+        return "allowed"
+    return "explicitDeny" if "explicit deny" in verdict.because else "implicitDeny"
 
 
 class _RoleAlone(world.AccountFacts):

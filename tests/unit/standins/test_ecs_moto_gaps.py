@@ -240,15 +240,17 @@ def a_bucket_s_policy_is_judged_once(aws: Aws) -> bool:
 def what_a_role_may_do_can_be_tried(aws: Aws) -> bool:
     iam = aws.client("iam")
     role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Statement": []}))["Role"]["Arn"]
-    granted = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/a"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [granted]})
+    granted = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:DeleteObject"], "Resource": "arn:aws:s3:::bucket/a"}
+    forbidden = {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [granted, forbidden]})
     iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=document)
-    asked = {"ActionNames": ["s3:GetObject", "s3:PutObject"], "ResourceArns": ["arn:aws:s3:::b/a"]}
+    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    asked = {"ActionNames": actions, "ResourceArns": ["arn:aws:s3:::bucket/a"]}
     try:
         told = iam.simulate_principal_policy(PolicySourceArn=role, **asked)["EvaluationResults"]
     except Exception:  # moto answers 404 with a page, which botocore cannot read
         return False
-    return [one["EvalDecision"] for one in told] == ["allowed", "implicitDeny"]
+    return [one["EvalDecision"] for one in told] == ["allowed", "implicitDeny", "explicitDeny"]
 
 
 def probe(gap: Gap) -> Callable[[Aws], bool]:
