@@ -21,7 +21,7 @@ from benchmarks.ecs_terraform import Terraform, terraform_configuration
 from benchmarks.figure import Figure
 from tests.aws.moto_server import Moto
 
-ROUNDS: Final = 5
+ROUNDS: Final = 7
 
 
 def measure() -> list[Figure]:

@@ -251,10 +251,14 @@ class EcsStack:
             "PULUMI_DEBUG_COMMANDS": "true",
         }
 
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """What stands by the state, components aside, by name; secrets as ciphertext."""
+    def listed(self) -> list[dict[str, Any]]:
+        """What stands by the state, components aside; secrets as ciphertext."""
         listed = json.loads(self.state())["deployment"].get("resources") or ()
-        return {each["urn"].rpartition("::")[2]: each for each in listed if each["custom"]}
+        return [each for each in listed if each["custom"]]
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """What is listed, by name; of two types that share a name, the later one."""
+        return {each["urn"].rpartition("::")[2]: each for each in self.listed()}
 
     # the account
 

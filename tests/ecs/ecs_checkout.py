@@ -36,7 +36,6 @@ VERSION = "{version}"
 def keep(context: dg.OpExecutionContext) -> None:
     key = f"{os.environ['HYBRID_ASSETS_PREFIX']}/{context.run_id}"
     boto3.client("s3").put_object(Bucket=os.environ["HYBRID_BUCKET"], Key=key, Body=VERSION.encode())
-    context.log.info("as " + boto3.client("sts").get_caller_identity()["Arn"])
 
 @dg.job(executor_def=dg.in_process_executor)
 def keeping() -> None:

@@ -123,7 +123,7 @@ def test_the_logs_of_agent_and_run_are_read_from_cloudwatch(stack: EcsCheckout) 
     (put,) = [call for call in stack.lab.calls if call.operation == "PutObject"]
     of_run = stack.hybrid("agent", "logs", STACK, "--run", put.params["Key"].rpartition("/")[2], "-n", "2000")
     assert of_run.code == 0, of_run.err
-    assert stack.names.role("code") in of_run.out, f"the run logged as whom it ran:\n{of_run.out}"
+    assert "RUN_SUCCESS" in of_run.out, "what the process of a run writes; what a step writes goes to Dagster+"
 
 
 def test_an_up_with_nothing_to_do_touches_nothing(stack: EcsCheckout) -> None:
@@ -305,11 +305,14 @@ def test_what_the_agent_needs_went_after_its_last_task(stack: EcsCheckout) -> No
         for event in stack.lab.events
         if event["what"] == "task stopped" and event["family"] == stack.names.task_family
     )
-    removed = ("DeleteRole", "DeleteRolePolicy", "DeleteNamespace", "DeleteCluster", "DeleteSecurityGroup")
-    gone = {call.operation: call.at for call in stack.lab.calls if call.operation in removed and call.role is None}
-    gone.pop("DeleteRolePolicy")  # a test took policies away, too
-    assert len(gone) == len(removed) - 1, f"all that was removed: {sorted(gone)}"
-    assert min(gone.values()) > ended, "an agent without its roles cleans up nothing"
+    ours = [call for call in stack.lab.calls if call.role is None]
+    told = max(call.at for call in ours if call.operation == "DeleteService" and call.service == "ecs")
+    needed = {"DeleteRole", "DeleteRolePolicy", "DeleteNamespace", "DeleteCluster", "DeleteRoute", "DeleteNatGateway"}
+    gone = [call for call in ours if call.operation in needed and call.at > told]
+
+    assert {call.operation for call in gone} == needed, "all of it went"
+    early = [f"{call.name} {ended - call.at:.1f} s before" for call in gone if call.at < ended]
+    assert early == [], "an agent without roles and a way out cleans up nothing"
 
 
 def test_nobody_was_denied_anything_but_what_a_test_had_taken_away(stack: EcsCheckout) -> None:
