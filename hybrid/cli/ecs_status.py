@@ -29,7 +29,7 @@ class EcsStanding:
     problem: HybridError | None = None
     made: Made | None = None
     image: str | None = None
-    """That of the agent's task definition."""
+    """That of the task definition that the agent runs from."""
     sizes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """CPU and memory of code servers that have no task now, by the service's ARN."""
     agents: Sequence[str] | None = None
@@ -64,7 +64,7 @@ class EcsStanding:
             if made
             else [],
             "runs": [_run(task) for task in made.runs] if made else [],
-            "strays": [task.arn for task in made.strays] if made else [],
+            "strays": [task.arn for task in _on_their_own(made)] if made else [],
             "monthly_cost": cost.document() if cost else None,
         }
 
@@ -79,13 +79,26 @@ def ecs_standing(place: EcsPlace, agents: Sequence[Agent]) -> EcsStanding:
     running = [agent.id for agent in agents if agent.is_running]
     try:
         made = made_in(aws, place.cluster, place.service, place.base)
-        definition = _definition(aws, made.agent.task_definition) if made.agent else {}
+        definition = _definition(aws, _running_definition(made)) if made.agent else {}
         idle = [server.service for server in made.servers if not server.tasks]
         sizes = {service.arn: _size(_definition(aws, service.task_definition)) for service in idle}
     except AwsError as error:
         return EcsStanding(place, problem=error)
     containers = definition.get("containerDefinitions") or [{}]
     return EcsStanding(place, None, made, containers[0].get("image"), sizes, running or None)
+
+
+def _running_definition(made: Made) -> str:
+    """What the agent runs from: after a roll-out that ECS took back, that is not what its service was told last."""
+    running = [task for task in made.agent_tasks if task.status == "RUNNING" and task.desired_status == "RUNNING"]
+    if running:
+        return max(running, key=lambda task: task.created).task_definition
+    return made.agent.task_definition if made.agent else ""
+
+
+def _on_their_own(made: Made) -> list[Task]:
+    """Strays that nobody has told to stop: those of a service that was removed end by themselves."""
+    return [task for task in made.strays if task.desired_status != "STOPPED"]
 
 
 def _definition(aws: Any, arn: str) -> dict[str, Any]:
@@ -201,7 +214,7 @@ def print_ecs(standing: EcsStanding) -> None:
         _server_row(table, server, standing.sizes, orphan=server.service.arn in orphans)
     for task in standing.made.runs:
         table.add_row("run", Text(task.job or "?"), Text(task.status), Text(f"{task.run_id[:8]}  {_shown(task)}"))
-    for task in standing.made.strays:
+    for task in _on_their_own(standing.made):
         table.add_row("stray", Text(task.id), Text(task.status, style="yellow"), Text(_shown(task)))
     out.print(table)
     if orphans:
@@ -231,7 +244,8 @@ def _service_row(table: Table, standing: EcsStanding) -> None:
     healthy = service.running == service.desired and service.is_active and state != "FAILED"
     count = Text(f"{service.running}/{service.desired} running", style="green" if healthy else "red")
     health = ", ".join(sorted({task.health for task in standing.made.agent_tasks})) if standing.made else ""
-    revision = service.task_definition.rpartition("/")[2]
+    made = standing.made
+    revision = (_running_definition(made) if made else service.task_definition).rpartition("/")[2]
     version = _version(standing.image) or standing.image or "?"
     table.add_row("service", Text(service.name), count, Text(f"{revision}  {version}  {health}  {state}".strip()))
     if not healthy:

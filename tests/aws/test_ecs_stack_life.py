@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -20,6 +18,17 @@ from agent.ecs_policies import PolicyScope
 from infra.place import Place
 from infra.roles import task_trust
 from infra.statements import policy_text
+from tests.aws.ecs_account import (
+    active_clusters,
+    all_task_definitions,
+    leave_a_code_server,
+    open_to_tests,
+    policies,
+    same,
+    stored,
+    token_versions,
+)
+from tests.aws.ecs_changes import CHANGES
 from tests.aws.ecs_stack import BASE, NAMES, STACK_TAG, EcsStack
 from tests.aws.moto_server import ACCOUNT, REGION
 from tests.emulated.checkout import Answer, until
@@ -34,36 +43,16 @@ RESTART = "restarts the agent and so redeploys every location"
 def no_token_is_shown(ecs_stack: EcsStack) -> Any:
     """After each test: none of the tokens that ever were is in the state, or in what ECS shows of tasks."""
     yield
-    texts = {"the state": ecs_stack.state(), "ECS": _all_task_definitions(ecs_stack)}
-    for version in _versions(ecs_stack):
+    texts = {"the state": ecs_stack.state(), "ECS": all_task_definitions(ecs_stack)}
+    for version in token_versions(ecs_stack):
         for where, text in texts.items():
             assert version not in text, f"{where} has a token in plain"
-
-
-def _versions(stack: EcsStack) -> list[str]:
-    """Each value that the token's secret has and had."""
-    secrets = stack.client("secretsmanager")
-    if not [each for each in secrets.list_secrets()["SecretList"] if each["Name"] == NAMES.token_secret]:
-        return []
-    listed = secrets.list_secret_version_ids(SecretId=NAMES.token_secret, IncludeDeprecated=True)["Versions"]
-    asked = [{"SecretId": NAMES.token_secret, "VersionId": each["VersionId"]} for each in listed]
-    return [str(secrets.get_secret_value(**each)["SecretString"]) for each in asked]
-
-
-def _all_task_definitions(stack: EcsStack) -> str:
-    ecs = stack.client("ecs")
-    arns = [
-        arn
-        for status in ("ACTIVE", "INACTIVE")
-        for arn in ecs.list_task_definitions(status=status)["taskDefinitionArns"]
-    ]
-    return "".join(str(ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]) for arn in arns)
 
 
 def up(stack: EcsStack) -> Answer:
     answer = stack.hybrid("up", "prod", "--yes")
     assert answer.code == 0, f"`hybrid up prod` ended with {answer.code}:\n{answer.err}"
-    for token in _versions(stack):
+    for token in token_versions(stack):
         assert token not in answer.out + answer.err, "a token is shown"
     return answer
 
@@ -78,18 +67,6 @@ def settle(stack: EcsStack) -> None:
     run = stack.pulumi("up", "--expect-no-changes")
     assert run.code == 0, f"the same settings must change nothing:\n{run.said}"
     assert (run.changes, run.drift) == ({}, {}), run.said
-
-
-def policies(stack: EcsStack, role: str) -> dict[str, str]:
-    """A role's own policies, as AWS has them."""
-    iam, name = stack.client("iam"), NAMES.role(role)
-    found = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    texts = {each: iam.get_role_policy(RoleName=name, PolicyName=each)["PolicyDocument"] for each in found}
-    return {each: json.dumps(text, sort_keys=True) for each, text in texts.items()}
-
-
-def same(text: str) -> str:
-    return json.dumps(json.loads(text), sort_keys=True)
 
 
 # stood up
@@ -237,49 +214,6 @@ def test_stood_up_again_there_is_nothing_to_do(ecs_stack: EcsStack) -> None:
 
 
 # changed
-
-RESTARTED = {"agent-task": "delete-replaced", "agent-service": "update", "agent-state": "update"}
-CHANGES: dict[str, tuple[Callable[[EcsStack], None], dict[str, str]]] = {
-    "replicas": (lambda stack: stack.change("agent", replicas=2), {"agent-service": "update"}),
-    "cpu": (lambda stack: stack.change("agent", cpu=512), RESTARTED),
-    "image": (
-        lambda stack: stack.change("agent", image="public.ecr.aws/dagster/dagster-cloud-agent:1.13.26"),
-        RESTARTED,
-    ),
-    "nat-per-zone": (
-        lambda stack: stack.change("aws", network={"nat": "per-zone"}),
-        {"network-nat-2-address": "create", "network-nat-2": "create", "network-private-2-way-out": "update"},
-    ),
-    "log-retention": (
-        lambda stack: stack.change("aws", logRetentionDays=7),
-        {"ground-agent-log-group": "update", "ground-code-log-group": "update"},
-    ),
-    "a-role-for-a-location": (
-        lambda stack: stack.change("aws", locationRoles={"ready": {"prefixes": ["assets/ready/"]}}),
-        {
-            "location-ready": "create",
-            "location-ready-role": "create",
-            "location-ready-assets-ready": "create",
-            "agent-agent": "update",
-            "ready-launch": "update",
-        },
-    ),
-    "alarms": (
-        lambda stack: stack.change("aws", alarms={"emails": ["oncall@acme.example"]}),
-        {
-            "alarms": "create",
-            "alarms-topic": "create",
-            "alarms-topic-policy": "create",
-            "alarms-mail-oncall@acme.example": "create",
-            **{f"alarms-{what}": "create" for what in ("cpu", "memory", "down", "stopped", "out-of-memory")},
-            **{f"alarms-{what}-told": "create" for what in ("stopped", "out-of-memory")},
-        },
-    ),
-    "output-of-steps-in-the-bucket": (
-        lambda stack: stack.change("agent", computeLogs="bucket"),
-        {"code-compute-logs": "create", **RESTARTED},
-    ),
-}
 
 
 @pytest.mark.parametrize("setting", CHANGES)
@@ -435,53 +369,6 @@ def test_it_goes_with_what_the_agent_left_and_without_the_teams_data(ecs_stack: 
     assert s3.get_bucket_policy(Bucket=NAMES.bucket), "and its policy stays"
     listed = json.loads(ecs_stack.state())["deployment"].get("resources") or []
     assert not listed, "the state is empty"
-
-
-def active_clusters(stack: EcsStack) -> list[str]:
-    """A deleted cluster is listed as inactive for some time."""
-    ecs = stack.client("ecs")
-    found = ecs.describe_clusters(clusters=ecs.list_clusters()["clusterArns"])["clusters"]
-    return [each["clusterName"] for each in found if each["status"] == "ACTIVE"]
-
-
-@contextmanager
-def open_to_tests(stack: EcsStack) -> Iterator[Any]:
-    """S3 without the bucket's policy: moto evaluates no conditions, and so takes it to deny whatever is asked."""
-    s3 = stack.client("s3")
-    policy = s3.get_bucket_policy(Bucket=NAMES.bucket)["Policy"]
-    s3.delete_bucket_policy(Bucket=NAMES.bucket)
-    yield s3
-    s3.put_bucket_policy(Bucket=NAMES.bucket, Policy=policy)
-
-
-def stored(stack: EcsStack) -> bytes:
-    with open_to_tests(stack) as s3:
-        return bytes(s3.get_object(Bucket=NAMES.bucket, Key="assets/answer")["Body"].read())
-
-
-def leave_a_code_server(stack: EcsStack) -> None:
-    """What an agent leaves that was killed: a service with a task, and its name in the namespace."""
-    ecs, cloud_map = stack.client("ecs"), stack.client("servicediscovery")
-    (namespace,) = cloud_map.list_namespaces()["Namespaces"]
-    named = cloud_map.create_service(
-        Name="alpha-1", NamespaceId=namespace["Id"], DnsConfig={"DnsRecords": [{"Type": "A", "TTL": 60}]},
-        Tags=[{"Key": STACK_TAG, "Value": BASE}],
-    )["Service"]  # fmt: skip
-    definition = ecs.register_task_definition(
-        family=f"{NAMES.server_prefix}_alpha", networkMode="awsvpc", requiresCompatibilities=["FARGATE"],
-        containerDefinitions=[{"name": "dagster", "image": "alpha"}], cpu="256", memory="512",
-    )["taskDefinition"]["taskDefinitionArn"]  # fmt: skip
-    ecs.create_service(
-        cluster=NAMES.cluster, serviceName="alpha-1", taskDefinition=definition, desiredCount=1, launchType="FARGATE",
-        networkConfiguration=stack.service()["networkConfiguration"], propagateTags="SERVICE",
-        tags=[{"key": STACK_TAG, "value": BASE}], serviceRegistries=[{"registryArn": named["Arn"]}],
-    )  # fmt: skip
-
-    def runs() -> bool:
-        (found,) = ecs.describe_services(cluster=NAMES.cluster, services=["alpha-1"])["services"]
-        return bool(found["runningCount"])
-
-    until(runs, seconds=30, what="the code server runs")
 
 
 def test_stood_up_again_it_takes_up_what_was_kept(ecs_stack: EcsStack) -> None:

@@ -131,7 +131,7 @@ def _pytest_live(**environ: str) -> subprocess.CompletedProcess[str]:
     own = ("DAGSTER_CLOUD_", "HYBRID_LIVE_", "PYTEST_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "live", "tests/live"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "live", "tests/live/plus"],
         cwd=ROOT,
         env={**inherited, **environ},
         capture_output=True,

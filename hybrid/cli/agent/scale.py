@@ -54,7 +54,7 @@ def scale(
         shown = {"service": count.of_service, "dagster_plus": count.in_dagster_plus}
         answer_json({"stack": stack, "replicas": replicas, "changes": outcome.changes, "running": shown})
     else:
-        note(f"{count.of_service} agents run; {count.in_dagster_plus} are RUNNING in Dagster+.")
+        note(f"Running tasks of the service: {count.of_service}; agents RUNNING in Dagster+: {count.in_dagster_plus}.")
 
 
 def _require_ecs(stack: Stack) -> None:

@@ -41,6 +41,7 @@ def plus(monkeypatch):
             "image": f"{REGISTRY}/{name}@sha256:{'cd' * 32}",
             "code_source": {"module_name": f"{name}.definitions"},
             "container_context": context,
+            "git": {"commit_hash": "abc"},  # of which a stack does not tell
         }
     secret = {"ecs": {"env_vars": [f"DB_PASSWORD={VALUE}"]}}
     made.documents["secretive"] = {**made.documents["gamma"], "location_name": "secretive", "container_context": secret}
@@ -124,7 +125,7 @@ def test_one_json_document_says_all(call, root, plus):
     }  # fmt: skip
     assert (told["written"], told["differing"], told["wrong"]) == ([], [], None)
     assert {"kind", "subject", "text"} == told["remarks"][0].keys()
-    assert told["changes"]["gamma"][0]["path"] == "container_context.ecs.task_role_arn"
+    assert told["changes"]["gamma"][0]["path"] == "git.commit_hash"
 
 
 def test_values_that_the_program_does_not_take_are_told_at_once(call, root, plus, environment):
