@@ -214,7 +214,7 @@ class EcsPlatform:
 
     def _secret(self, token: AgentToken) -> Secret:
         return Secret(
-            "agent-token-secret",
+            "token",
             SecretArgs(
                 name=self.names.token_secret,
                 description=f"The token of Dagster's agent of the stack {self.who.stack}",
