@@ -133,13 +133,13 @@ def _not_ours(name: str, account: str, error: ClientError) -> HybridError:
         return SettingsError(
             f"The bucket {name} lies in another region.",
             why="Bucket names are one space for all regions and accounts.",
-            next_step="Name another in `hybrid:aws` → `storage` → `bucket`.",
+            next_step="Name another in `hybrid:aws` → `storage` → `name`.",
         )
     return SettingsError(
         f"The bucket {name} is another account's, or these credentials may not look at it.",
         why=f"S3 answered {_status(error)} when asked for it as a bucket of {account}. Bucket names are one space for "
         "all accounts.",
-        next_step="Name another in `hybrid:aws` → `storage` → `bucket`; or, if it is yours, let these credentials "
+        next_step="Name another in `hybrid:aws` → `storage` → `name`; or, if it is yours, let these credentials "
         "s3:ListBucket it.",
     )
 
@@ -148,5 +148,5 @@ def _elsewhere(name: str, where: str, region: str) -> HybridError:
     return SettingsError(
         f"The bucket {name} lies in {where}, and the stack in {region}.",
         why="Bucket names are one space for all regions and accounts.",
-        next_step="Name another in `hybrid:aws` → `storage` → `bucket`.",
+        next_step="Name another in `hybrid:aws` → `storage` → `name`.",
     )

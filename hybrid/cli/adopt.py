@@ -103,7 +103,7 @@ def _client(endpoint: Endpoint) -> PlusClient:
         endpoint,
         api_token(os.environ, None),
         patience=Patience(attempts=4, wait_seconds=8, connect_seconds=5),
-        on_wait=lambda wait: note(f"{wait.reason}; trying again in {wait.seconds:.0f} s"),
+        on_wait=lambda wait: note(f"{wait.reason.rstrip('.')}; trying again in {wait.seconds:.0f} s"),
     )
 
 

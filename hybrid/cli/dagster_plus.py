@@ -36,4 +36,4 @@ def client_of(who: StackIdentity, *, patient: bool = False) -> PlusClient:
 
 
 def _say(wait: Wait) -> None:
-    note(f"{wait.reason}; trying again in {wait.seconds:.0f} s")
+    note(f"{wait.reason.rstrip('.')}; trying again in {wait.seconds:.0f} s")

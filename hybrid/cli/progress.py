@@ -17,6 +17,7 @@ _VERBS: Final = {
     "create": ("creating", "created"),
     "update": ("updating", "updated"),
     "delete": ("deleting", "deleted"),
+    "keep": ("keeping", "kept"),
     "replace": ("replacing", "replaced"),
     "clear": ("removing the old", "removed the old"),
     "read": ("reading", "read"),

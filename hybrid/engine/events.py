@@ -14,8 +14,11 @@ from typing import Any, Final, Literal
 
 from hybrid.redaction import redact
 
-Operation = Literal["same", "create", "update", "delete", "replace", "clear", "read", "refresh", "import", "discard"]
-"""``clear``: the old one of a replacement goes; to people that is part of ``replace``."""
+Operation = Literal[
+    "same", "create", "update", "delete", "keep", "replace", "clear", "read", "refresh", "import", "discard"
+]
+"""``clear``: the old one of a replacement goes; to people that is part of ``replace``. ``keep``: it leaves the state and
+stays where it is."""
 
 _OPERATIONS: Final[dict[str, Operation]] = {
     "same": "same",
@@ -182,7 +185,10 @@ def _is_told(metadata: dict[str, Any]) -> bool:
 
 
 def _operation(metadata: dict[str, Any]) -> Operation:
-    return _OPERATIONS.get(str(metadata.get("op")), "same")
+    operation = _OPERATIONS.get(str(metadata.get("op")), "same")
+    if operation in ("delete", "clear") and (metadata.get("old") or {}).get("retainOnDelete"):
+        return "keep"
+    return operation
 
 
 def _restarts(metadata: dict[str, Any]) -> tuple[str, ...]:

@@ -37,6 +37,13 @@ def test_a_replacement_is_one_thing_to_people() -> None:
     assert step.changed == ("url",), "a preview says why something is replaced"
 
 
+def test_what_a_destroy_leaves_standing_is_not_called_deleted() -> None:
+    old = {"custom": True, "retainOnDelete": True}
+    step = events.parse(line("resOutputsEvent", {"metadata": {"op": "delete", "urn": URN, "old": old, "type": "x"}}))
+    assert isinstance(step, events.StepEnded)
+    assert step.operation == "keep", "a bucket with a team's data is still there"
+
+
 def test_a_failed_step_is_told_from_one_that_ended_well() -> None:
     step = events.parse(line("resOpFailedEvent", {"metadata": {"op": "create", "urn": URN, **CUSTOM}}))
     assert isinstance(step, events.StepEnded)
