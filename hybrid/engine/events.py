@@ -17,8 +17,8 @@ from hybrid.redaction import redact
 Operation = Literal[
     "same", "create", "update", "delete", "keep", "replace", "clear", "read", "refresh", "import", "discard"
 ]
-"""``clear``: the old one of a replacement goes; to people that is part of ``replace``. ``keep``: it leaves the state and
-stays where it is."""
+"""``clear``: the old one of a replacement goes; to people that is part of ``replace``. ``keep``: it leaves the state
+and stays where it is."""
 
 _OPERATIONS: Final[dict[str, Operation]] = {
     "same": "same",
