@@ -16,7 +16,6 @@ from agent.ecs_grants import NamedByLocations, named_in, named_in_context
 from agent.ecs_ground import EcsGround, EcsGroundArgs
 from agent.ecs_names import STACK_TAG, EcsNames
 from agent.ecs_spec import EcsAgentSpec
-from hybrid.aws.registry import EcrAddress
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.delivery.document import location_document
 from hybrid.delivery.images.spec import ImageSpec
@@ -42,8 +41,9 @@ from infra.roles import TaskRole
 from infra.secret import Secret, SecretArgs
 from stacks.aws_settings import AlarmSettings, AwsSettings
 from stacks.containers import ContainerLocations
+from stacks.ecs_images import own_repositories, repositories_elsewhere, repository_arns
 from stacks.ecs_network import EcsNetwork, ecs_network
-from stacks.ecs_roles import ASSETS, COMPUTE_LOGS, EcsRoles
+from stacks.ecs_roles import ASSETS, COMPUTE_LOGS, EcsRoles, PulledFrom
 from stacks.ecs_standing import Kept, look
 from stacks.given import BUCKET_VARIABLE, PREFIX_VARIABLE
 from stacks.identity import StackIdentity
@@ -234,7 +234,7 @@ class EcsPlatform:
         granted = [
             *roles.grant(made, ground, secret.arn, self._named),
             *roles.grant_bucket(made, self._bucket),
-            *roles.grant_images(made, locations, agents, self._repositories_elsewhere()),
+            *roles.grant_images(made, locations, agents, self._pulled_from_elsewhere()),
         ]
         if self.settings.ci is not None:
             roles.make_ci(self.settings.ci, locations)
@@ -380,20 +380,14 @@ class EcsPlatform:
         return [list(named.secret_arns), list(named.repository_credential_arns), list(named.secrets_tags)]
 
     def _wanted_repositories(self) -> list[str]:
-        if self.who.settings.registry is not None:
-            return []
-        locations = [folder.name for folder in self.folders if folder.kind == "folder"]
-        return [*locations, AGENT] if self.spec.mirror_image else locations
+        return own_repositories(self.who, self.folders, mirrors_agent=self.spec.mirror_image)
 
-    def _repositories_elsewhere(self) -> list[str]:
-        """Repositories of ECR that hold images which are built elsewhere, or pinned to elsewhere."""
-        own = {f"{self.names.registry}/{self.names.repository(name)}" for name in self._repositories}
-        images = [folder.image for folder in self.folders if folder.image] + list(self.who.settings.pins.values())
-        if self.who.settings.registry is not None:
-            address = registry_address(self.who)
-            images += [f"{address}/{folder.name.lower()}" for folder in self.folders if folder.kind == "folder"]
-        found = {_repository_arn(image, self.names.partition) for image in images if _untagged(image) not in own}
-        return sorted(arn for arn in found if arn)
+    def _pulled_from_elsewhere(self) -> PulledFrom:
+        agent = [] if self.spec.mirror_image else [self.spec.image]
+        return PulledFrom(
+            locations=repositories_elsewhere(self.who, self.names, self.folders, self._repositories),
+            agent=repository_arns(agent, self.names),
+        )
 
     def _with_role(self, folder: CodeLocationFolder, document: dict[str, Any]) -> dict[str, Any]:
         """A location with a role of its own says so; that of all others is the launcher's."""
@@ -405,15 +399,3 @@ class EcsPlatform:
     def _architecture(self, context: Mapping[str, Any]) -> EcsArchitecture:
         own = (context.get("runtime_platform") or {}).get("cpuArchitecture")
         return EcsArchitecture(own) if own else _ARCHITECTURES[self.spec.code_architecture]
-
-
-def _untagged(image: str) -> str:
-    name = image.partition("@")[0]
-    head, _, last = name.rpartition("/")
-    return f"{head}/{last.partition(':')[0]}"
-
-
-def _repository_arn(image: str, partition: str) -> str | None:
-    host, _, name = _untagged(image).partition("/")
-    address = EcrAddress.parse(host)
-    return None if address is None else f"arn:{partition}:ecr:{address.region}:{address.account}:repository/{name}"

@@ -32,6 +32,14 @@ Statements = Callable[[PolicyScope], tuple[Statement, ...]]
 
 
 @dataclass(frozen=True)
+class PulledFrom:
+    """ARNs of repositories that are not the stack's, by whose image comes from there."""
+
+    locations: Sequence[str] = ()
+    agent: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class EcsRoles:
     """Makes the roles, and then grants them what they need. Their ARNs are known before they are made."""
 
@@ -99,15 +107,15 @@ class EcsRoles:
         roles: Mapping[str, TaskRole],
         locations: Sequence[Repository],
         agent: Repository | None,
-        elsewhere: Sequence[str],
+        elsewhere: PulledFrom,
     ) -> list[pulumi.Resource]:
-        """Pulling. ``elsewhere``: ARNs of further repositories that images come from."""
+        """Pulling, from the stack's own repositories and from others."""
         made: list[pulumi.Resource] = []
         if locations:
             made.append(grant_pull("pull", roles["code-execution"], locations))
-        if elsewhere:
-            statements = [login_statement(), pull_statement(elsewhere)]
-            made.append(roles["code-execution"].allow("pull-elsewhere", statements))
+        for what, arns in (("code-execution", elsewhere.locations), ("agent-execution", elsewhere.agent)):
+            if arns:
+                made.append(roles[what].allow("pull-elsewhere", [login_statement(), pull_statement(arns)]))
         if agent is not None:
             made.append(grant_pull("pull", roles["agent-execution"], [agent]))
         return made

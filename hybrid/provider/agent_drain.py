@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -14,6 +13,7 @@ from hybrid.provider.connection import Clients, Connection, connection_record, r
 from hybrid.provider.definition import Choice, Definition, Flag, ListOf, Number, Property, Text
 from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call, Existing, Resource
+from hybrid.provider.run_words import named, short
 
 if TYPE_CHECKING:
     from hybrid.plus import PlusClient, Run
@@ -52,7 +52,6 @@ DEFINITION: Final = Definition(
 
 _POLL_EMBEDDED: Final = 0.2  # seconds; the embedded Dagster+ is for one person
 _POLL: Final = 5.0
-_SHOWN: Final = 5  # runs named in one line of progress
 
 
 class AgentDrain(Resource):
@@ -90,10 +89,10 @@ class AgentDrain(Resource):
             if not found.awaited:
                 return
             if choice == "wait" and not _can_end(client, inputs):
-                call.report.warning(f"no agent {inputs['agentLabel']} is RUNNING to end {_named(found.awaited)}")
+                call.report.warning(f"no agent {inputs['agentLabel']} is RUNNING to end {named(found.awaited)}")
                 return
             if choice == "leave":
-                call.report.warning(f"left to themselves: {_named(found.awaited)}")
+                call.report.warning(f"left to themselves: {named(found.awaited)}")
                 return
             _drain(client, inputs, found, call, ends=choice == "terminate")
 
@@ -107,7 +106,7 @@ class _Found:
 
     def progress(self) -> str:
         beside = f"; {self.queued} queued for the next agent" if self.queued else ""
-        return f"waiting for {_named(self.awaited)}{beside}"
+        return f"waiting for {named(self.awaited)}{beside}"
 
 
 def _drain(client: PlusClient, inputs: Properties, found: _Found, call: Call, *, ends: bool) -> None:
@@ -135,7 +134,7 @@ def _terminate(client: PlusClient, runs: Sequence[Run], asked: set[str], call: C
         try:
             client.terminate_run(run.id)
         except (PlusNotFound, PlusRejected) as error:
-            call.report.info(f"{_short(run)} was not terminated: {error.what}")
+            call.report.info(f"{short(run)} was not terminated: {error.what}")
 
 
 def _look(client: PlusClient, inputs: Properties) -> _Found:
@@ -166,19 +165,8 @@ def runs_on_delete(inputs: Properties) -> str:
 def _late(found: _Found, inputs: Properties) -> NotReadyError:
     return NotReadyError(
         f"After {inputs['timeoutSeconds']:g} s there {'are' if len(found.awaited) > 1 else 'is'} still "
-        f"{_named(found.awaited)}.",
+        f"{named(found.awaited)}.",
         why="Without the agent they would not end well, so it stays.",
         next_step=f"wait and run the same command again, or set {RUNS_VARIABLE}=terminate to end them, or "
         f"{RUNS_VARIABLE}=leave to leave them to themselves.",
     )
-
-
-def _named(runs: Sequence[Run]) -> str:
-    """ "3 runs (2 STARTED, 1 STARTING): job 0f3a2b1c, …"."""
-    counted = ", ".join(f"{count} {status}" for status, count in sorted(Counter(run.status for run in runs).items()))
-    names = ", ".join(_short(run) for run in runs[:_SHOWN]) + (", …" if len(runs) > _SHOWN else "")
-    return f"{len(runs)} run{'s' if len(runs) > 1 else ''} ({counted}): {names}"
-
-
-def _short(run: Run) -> str:
-    return f"{run.job} {run.id[:8]}"

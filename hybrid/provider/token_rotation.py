@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ from hybrid.provider.connection import Connection
 from hybrid.provider.definition import Choice
 from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call
+from hybrid.provider.run_words import named, short
 
 if TYPE_CHECKING:
     from hybrid.plus import Agent, AgentToken, PlusClient, Run
@@ -43,7 +43,6 @@ AGENT_LABEL_TAG: Final = "dagster/agent_label"
 _LAUNCHED_LATER: Final = frozenset({"QUEUED", "NOT_STARTED"})  # by whatever agent is there then
 _POLL_EMBEDDED: Final = 0.2  # seconds; the embedded Dagster+ is for one person
 _POLL: Final = 5.0
-_SHOWN: Final = 5  # runs named in one line of progress
 
 
 def described(description: str, rotation: int | None) -> str:
@@ -80,11 +79,11 @@ def release(inputs: Properties, clients: Callable[[Connection], PlusClient], cal
         waited = True
         runs = [run for _, run in needed]
         if wait.choice == "leave":
-            call.report.warning(f"these lose their token: {_named(runs)}")
+            call.report.warning(f"these lose their token: {named(runs)}")
             return
         if wait.choice == "terminate":
             _terminate(needed, asked, call)
-        call.report.status(f"the former token is revoked after {_named(runs)}; {wait.left():.0f} s left")
+        call.report.status(f"the former token is revoked after {named(runs)}; {wait.left():.0f} s left")
         if wait.left() <= 0:
             raise _late(runs, wait)
         call.wait(_POLL_EMBEDDED if connection.is_embedded else _POLL)
@@ -183,24 +182,13 @@ def _terminate(needed: Sequence[tuple[PlusClient, Run]], asked: set[str], call: 
         try:
             client.terminate_run(run.id)
         except (PlusNotFound, PlusRejected) as error:
-            call.report.info(f"{_short(run)} was not terminated: {error.what}")
+            call.report.info(f"{short(run)} was not terminated: {error.what}")
 
 
 def _late(runs: Sequence[Run], wait: _Wait) -> NotReadyError:
     return NotReadyError(
-        f"After {wait.seconds:g} s the former agent token is still needed by {_named(runs)}.",
+        f"After {wait.seconds:g} s the former agent token is still needed by {named(runs)}.",
         why="The agent works with the new one already. The former one stays good, so that these runs can end.",
         next_step=f"when they have ended, run `up` again: it revokes it. {RUNS_VARIABLE}=terminate ends them, "
         f"{RUNS_VARIABLE}=leave revokes it at once, which makes them fail; {SECONDS_VARIABLE} is how long it waits.",
     )
-
-
-def _named(runs: Sequence[Run]) -> str:
-    """ "3 runs (2 STARTED, 1 STARTING): job 0f3a2b1c, …"."""
-    counted = ", ".join(f"{count} {status}" for status, count in sorted(Counter(run.status for run in runs).items()))
-    names = ", ".join(_short(run) for run in runs[:_SHOWN]) + (", …" if len(runs) > _SHOWN else "")
-    return f"{len(runs)} run{'s' if len(runs) > 1 else ''} ({counted}): {names}"
-
-
-def _short(run: Run) -> str:
-    return f"{run.job} {run.id[:8]}"

@@ -253,6 +253,13 @@ def test_a_copy_of_the_agents_image_is_what_its_task_runs() -> None:
     assert "agent-image" in made.named("agent-service").options.depends_on
 
 
+def test_an_agents_image_of_ecr_is_granted_to_the_role_that_starts_it() -> None:
+    made = record(agent={"kind": "ecs", "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/tools/agent:1.13.27"})
+    pulled = statements(made, "agent-execution-pull-elsewhere")["Pull"]["Resource"]
+    assert pulled == f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/tools/agent", "or ECS could not pull it"
+    assert "agent-execution-pull-elsewhere" in made.named("agent-service").options.depends_on
+
+
 def test_roles_get_the_boundary_and_path_and_ci_may_push_and_nothing_else() -> None:
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
     made = record({"permissionsBoundary": boundary, "rolePath": "/data/", "ci": {"github": "acme/data"}})
