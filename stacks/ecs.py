@@ -66,6 +66,7 @@ class EcsPlatform:
     kept: Kept = field(default_factory=Kept)
     """What an earlier `down` has left."""
     _token_secret: Secret = field(init=False)
+    _grants: list[pulumi.Resource] = field(init=False)
 
     @classmethod
     def of(
@@ -137,7 +138,7 @@ class EcsPlatform:
                 repository_credentials=context.get("repository_credentials") or self.spec.repository_credentials,
                 triggers={"grants": self._granting},
             ),
-            pulumi.ResourceOptions(depends_on=self._before_locations),
+            pulumi.ResourceOptions(depends_on=self._grants),
         )
         return LocationSource(source.document, source.content_hash, source.image, (check,))
 
@@ -206,10 +207,6 @@ class EcsPlatform:
     def _locations(self) -> ContainerLocations:
         return ContainerLocations(self.who, self.workspace, repositories=self._repositories, completed=self._with_role)
 
-    @cached_property
-    def _before_locations(self) -> list[pulumi.Resource]:
-        return []
-
     # parts of the agent
 
     def _secret(self, token: AgentToken) -> Secret:
@@ -238,7 +235,7 @@ class EcsPlatform:
         ]
         if self.settings.ci is not None:
             roles.make_ci(self.settings.ci, locations)
-        self._before_locations.extend(granted)
+        self._grants = granted
         return [*made.values(), *granted]
 
     def _drain(self, network: EcsNetwork, ground: EcsGround, granted: list[pulumi.Resource]) -> EcsDrain:
