@@ -2,4 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 pytest_plugins = ["tests.containers.fixtures", "tests.aws.fixtures", "tests.ecs.fixtures"]
+
+_LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Gives the main thread an event loop before any fixture: Pulumi's outputs take the thread's own, and whatever
+    called ``asyncio.run`` before, in a test of another module on the same worker, has taken that away."""
+    stash = item.config.stash
+    loop = stash.get(_LOOP, None)
+    if loop is None or loop.is_closed():
+        loop = stash[_LOOP] = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    loop = config.stash.get(_LOOP, None)
+    if loop is not None:
+        loop.close()
