@@ -30,6 +30,7 @@ def test_an_up_killed_at_any_moment_is_finished_by_the_next(checkout: Checkout) 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_an_up_killed_at_any_moment_is_finished_by_the_next_many_times(checkout: Checkout) -> None:
     _kill_and_finish(checkout, rounds=15, seed=99)
 
