@@ -34,6 +34,27 @@ ROOMS = {
     "hybrid.provider": {"hybrid.aws", "hybrid.provider", "hybrid.containers", "hybrid.delivery", "hybrid.plus"},
     "hybrid.emulator": {"hybrid.emulator"},
     "hybrid.toolchain": {"hybrid.toolchain", "hybrid.containers"},
+    "hybrid.forge": {"hybrid.forge"},
+    "hybrid.workflows": {"hybrid.workflows"},
+    "hybrid.review": {
+        "hybrid.aws",
+        "hybrid.costs",
+        "hybrid.delivery",
+        "hybrid.engine",
+        "hybrid.plus",
+        "hybrid.review",
+        "hybrid.toolchain",
+    },
+    "hybrid.pipeline": {
+        "hybrid.delivery",
+        "hybrid.engine",
+        "hybrid.forge",
+        "hybrid.pipeline",
+        "hybrid.plus",
+        "hybrid.review",
+        "hybrid.toolchain",
+    },
+    "policies": {"policies", "stacks"},
     "hybrid.engine": {
         "hybrid.aws",
         "hybrid.costs",
@@ -53,14 +74,19 @@ ROOMS = {
         "hybrid.delivery",
         "hybrid.emulator",
         "hybrid.engine",
+        "hybrid.forge",
+        "hybrid.pipeline",
         "hybrid.plus",
+        "hybrid.review",
         "hybrid.toolchain",
+        "hybrid.workflows",
     },
 }
-OURS = {"agent", "hybrid", "infra", "stacks"}
-MAY_IMPORT_PULUMI = ("stacks", "agent", "infra", "hybrid.provider", "hybrid.engine")
+OURS = {"agent", "hybrid", "infra", "policies", "stacks"}
+MAY_IMPORT_PULUMI = ("stacks", "agent", "infra", "policies", "hybrid.provider", "hybrid.engine")
 MAY_SPEAK_HTTP_TO_DAGSTER_PLUS = ("hybrid.plus",)
 MAY_SPEAK_HTTP_TO_REGISTRIES = ("hybrid.delivery.images.transport",)
+MAY_SPEAK_HTTP_TO_THE_FORGE = ("hybrid.forge",)
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -118,7 +144,8 @@ def test_pulumi_is_imported_only_where_resources_are_described_or_driven(name: s
 @pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
 def test_only_the_plus_room_speaks_to_dagster_plus(name: str, path: Path) -> None:
     clients = {"httpx", "requests", "dagster_cloud_cli.gql"} & imports(path)
-    assert not clients or name.startswith((*MAY_SPEAK_HTTP_TO_DAGSTER_PLUS, *MAY_SPEAK_HTTP_TO_REGISTRIES)), (
+    doors = (*MAY_SPEAK_HTTP_TO_DAGSTER_PLUS, *MAY_SPEAK_HTTP_TO_REGISTRIES, *MAY_SPEAK_HTTP_TO_THE_FORGE)
+    assert not clients or name.startswith(doors), (
         f"{name} uses {clients}: hybrid.plus is the only door to Dagster+"
     )
 

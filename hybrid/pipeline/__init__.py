@@ -1,0 +1,1 @@
+"""What CI does with a change: branch deployments of pull requests, deploys in order, drift at night."""
