@@ -37,6 +37,16 @@ _SHAPES: Final = (
     re.compile(rf"(?P<kept>token{_ANNOUNCED})(?=[A-Za-z_\-.+/~]*\d){_VALUE}", re.I),
     re.compile(r"(?P<kept>)A[KS]IA[0-9A-Z]{16}"),
 )
+# A variable whose name ends so holds a secret, whatever its value looks like.
+_TELLING_NAME: Final = re.compile(
+    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SIGNING|ENCRYPTION)_?KEY)$", re.I
+)
+# Beyond the shapes that `redact` knows: private keys, and the prefixes of tokens that well-known services give out.
+_TELLING_VALUE: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\"private_key\""
+    r"|^(?:gh[pousr]_|github_pat_|glpat-|xox[a-z]-|sk[-_](?:live|test|ant|proj)|AIza|dop_v1_|hvs\.|npm_|pypi-"
+    r"|eyJ[\w-]+\.eyJ)"
+)
 _SHORTEST: Final = 6  # a shorter value would blank out ordinary words
 _SHORTEST_LINE: Final = 16  # of a secret of several lines, a shorter line says nothing
 
@@ -72,6 +82,14 @@ def redact(text: str) -> str:
     for pattern in (_known, *_SHAPES) if _known else _SHAPES:
         text = MASK.join(pattern.sub(_masked, part) for part in text.split(MASK))
     return text
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """Whether a variable's plain value should be in no file: by its name, or by the shape of its value."""
+    if not value:
+        return False
+    named = bool(_TELLING_NAME.search(name))
+    return named or bool(_TELLING_VALUE.search(value)) or redact(value) != value
 
 
 def _masked(match: re.Match[str]) -> str:

@@ -20,6 +20,7 @@ VpcId = Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]{8,17}$")]
 SubnetId = Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]{8,17}$")]
 Zone = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}[a-z]$")]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+RoleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+=,.@-]{1,64}$")]
 BaseName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 
 
@@ -181,6 +182,25 @@ class CiSettings(Spec):
 
     provider_arn: Arn | None = None
     """GitHub's OIDC provider in the account, of which there can be one only. Default: the stack makes it."""
+
+    reviews: bool | RoleName = False
+    """Whether there is a role `<name>-review` that only reads, for jobs in the GitHub environment `review`, which run
+    the code of pull requests. The name of a role adds this stack to it, as for several stacks of one account. Default
+    false."""
+
+    drift: bool | RoleName = False
+    """The same for `<name>-drift`, for jobs in the GitHub environment `drift`; it also reads the value of the agent's
+    token. Default false."""
+
+    state_bucket: BucketName | None = None
+    """The S3 bucket with Pulumi's state, which both may read. Default: state is kept elsewhere."""
+
+    state_key_arn: KeyArn | None = None
+    """The KMS key that encrypts the objects in that bucket. Default: S3's own keys."""
+
+    secrets_key_arn: KeyArn | None = None
+    """The KMS key that `secretsprovider` of the stack file names; the role for drift decrypts with it, the one for
+    reviews never does. Default: there is none, but a passphrase."""
 
     @model_validator(mode="after")
     def _one_subject(self) -> CiSettings:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
 
 import pulumi
 
@@ -18,6 +17,7 @@ from hybrid.provider.check_resources import LocationCheck, LocationCheckArgs
 from hybrid.provider.image_resources import LocationImage, LocationImageArgs, PublishedImage, PublishedImageArgs
 from hybrid.provider.resources import BuildFile, BuildFileArgs
 from hybrid.workspace import Workspace
+from stacks.documents import document_of_image
 from stacks.environments import virtual_environment
 from stacks.given import given_by
 from stacks.identity import StackIdentity
@@ -37,18 +37,12 @@ class ContainerLocations:
     repositories: Mapping[str, pulumi.Resource] = field(default_factory=dict)
     """By location, what has to stand before its image can be pushed; none where registries make repositories
     themselves."""
-    completed: Callable[[CodeLocationFolder, dict[str, Any]], dict[str, Any]] = lambda _, document: document
-    """What the platform adds to a location's document."""
 
     def source(self, folder: CodeLocationFolder) -> LocationSource:
         """A pinned image, one built elsewhere, or the location's own. The document has it by digest."""
         reference = self._reference(folder)
-        document = reference.apply(lambda image: self.document(folder, image))
+        document = reference.apply(lambda image: document_of_image(self.who, folder, image))
         return LocationSource(document=document, image=reference)
-
-    def document(self, folder: CodeLocationFolder, image: str) -> dict[str, Any]:
-        """What Dagster+ is told of the location. Pure."""
-        return self.completed(folder, location_document(folder, image=image, platform=self.who.settings.agent.kind))
 
     def _reference(self, folder: CodeLocationFolder) -> pulumi.Output[str]:
         self._build_file(folder)

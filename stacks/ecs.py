@@ -41,6 +41,7 @@ from infra.roles import TaskRole
 from infra.secret import Secret, SecretArgs
 from stacks.aws_settings import AlarmSettings, AwsSettings
 from stacks.containers import ContainerLocations
+from stacks.documents import document_of_image
 from stacks.ecs_images import own_repositories, repositories_elsewhere, repository_arns
 from stacks.ecs_network import EcsNetwork, ecs_network
 from stacks.ecs_roles import ASSETS, COMPUTE_LOGS, EcsRoles, PulledFrom
@@ -121,7 +122,7 @@ class EcsPlatform:
         source = self._locations.source(folder)
         if source.image is None:
             return source
-        document = self._locations.document(folder, "any")
+        document = document_of_image(self.who, folder, "any")
         context: Mapping[str, Any] = document.get("container_context", {}).get("ecs", {})
         named = named_in_context(context)
         check = EcsLaunchCheck(
@@ -205,7 +206,7 @@ class EcsPlatform:
 
     @cached_property
     def _locations(self) -> ContainerLocations:
-        return ContainerLocations(self.who, self.workspace, repositories=self._repositories, completed=self._with_role)
+        return ContainerLocations(self.who, self.workspace, repositories=self._repositories)
 
     # parts of the agent
 
@@ -228,13 +229,14 @@ class EcsPlatform:
         roles, made = self._roles, self._made_roles
         agents = self._repositories.get(AGENT)
         locations = [repository for name, repository in self._repositories.items() if name != AGENT]
+        elsewhere = self._pulled_from_elsewhere()
         granted = [
             *roles.grant(made, ground, secret.arn, self._named),
             *roles.grant_bucket(made, self._bucket),
-            *roles.grant_images(made, locations, agents, self._pulled_from_elsewhere()),
+            *roles.grant_images(made, locations, agents, elsewhere),
         ]
         if self.settings.ci is not None:
-            roles.make_ci(self.settings.ci, locations)
+            roles.make_ci(self.settings.ci, locations, self._bucket_name, elsewhere)
         self._grants = granted
         return [*made.values(), *granted]
 
@@ -385,13 +387,6 @@ class EcsPlatform:
             locations=repositories_elsewhere(self.who, self.names, self.folders, self._repositories),
             agent=repository_arns(agent, self.names),
         )
-
-    def _with_role(self, folder: CodeLocationFolder, document: dict[str, Any]) -> dict[str, Any]:
-        """A location with a role of its own says so; that of all others is the launcher's."""
-        if folder.name in self.settings.location_roles:
-            context = document.setdefault("container_context", {}).setdefault("ecs", {})
-            context.setdefault("task_role_arn", self._roles.role_arn(self._roles.code_role(folder.name)))
-        return document
 
     def _architecture(self, context: Mapping[str, Any]) -> EcsArchitecture:
         own = (context.get("runtime_platform") or {}).get("cpuArchitecture")

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from agent import ecs_policies
+from agent import ecs_policies, ecs_reading
 from agent.ecs_grants import NamedByLocations
 from agent.ecs_ground import EcsGround
 from agent.ecs_names import EcsNames
 from agent.ecs_policies import PolicyScope
+from agent.ecs_reading import ReadScope
 from agent.ecs_spec import EcsAgentSpec
 from infra.bucket import Bucket
-from infra.ci_role import CiRole, CiRoleArgs, Subject
+from infra.ci_role import GITHUB, CiRole, CiRoleArgs, Subject
 from infra.late_errors import told as late
 from infra.place import Place
 from infra.repository import Repository, grant_pull, grant_push, login_statement, pull_statement
-from infra.roles import RoleArgs, TaskRole
-from infra.statements import Statement
+from infra.roles import RoleArgs, TaskRole, refuse_beyond_limit
+from infra.statements import Statement, policy_text
 from stacks.aws_settings import AwsSettings, CiSettings
+from stacks.documents import location_role
 
 ASSETS = "assets/"
 """Where in the bucket the values of assets lie."""
@@ -54,7 +56,7 @@ class EcsRoles:
 
     def code_role(self, location: str) -> str:
         """What the role of a location's code is called: its own, if the settings give it one, else that of all."""
-        return f"location-{location}" if location in self.settings.location_roles else "code"
+        return location_role(location) if location in self.settings.location_roles else "code"
 
     def make(self) -> Mapping[str, TaskRole]:
         """By what they are for."""
@@ -63,12 +65,14 @@ class EcsRoles:
             "agent-execution": "Starts the agent's task",
             "code": "Code of the stack's locations",
             "code-execution": "Starts code servers and runs",
-            **{f"location-{location}": f"Code of the location {location}" for location in self.settings.location_roles},
+            **{
+                location_role(location): f"Code of the location {location}" for location in self.settings.location_roles
+            },
         }
         made = {what: TaskRole(what, self._args(what, text), self.opts) for what, text in described.items()}
         self._attach("code", made["code"], self.settings.code_policy_arns)
         for location, role in self.settings.location_roles.items():
-            self._attach(f"location-{location}", made[f"location-{location}"], role.policy_arns)
+            self._attach(location_role(location), made[location_role(location)], role.policy_arns)
         return made
 
     def grant(
@@ -120,8 +124,10 @@ class EcsRoles:
             made.append(grant_pull("pull", roles["agent-execution"], [agent]))
         return made
 
-    def make_ci(self, ci: CiSettings, repositories: Sequence[Repository]) -> CiRole:
-        """The role by which CI pushes."""
+    def make_ci(
+        self, ci: CiSettings, repositories: Sequence[Repository], bucket: str, elsewhere: PulledFrom
+    ) -> None:
+        """The role by which CI pushes, and those by which it only reads, if they are wanted."""
         subject = Subject.github(ci.github, branch=None if ci.environment else ci.branch, environment=ci.environment)
         args = CiRoleArgs(
             **vars(self._args("ci", f"CI of {ci.github}")), subjects=(subject,), provider_arn=ci.provider_arn
@@ -129,12 +135,54 @@ class EcsRoles:
         role = CiRole("ci", args, self.opts)
         if repositories:
             grant_push("push", role, repositories)
-        return role
+        scope = self._read_scope(ci, bucket, elsewhere)
+        for what, wanted, statements in (
+            ("review", ci.reviews, ecs_reading.review_statements(scope)),
+            ("drift", ci.drift, ecs_reading.drift_statements(scope)),
+        ):
+            if isinstance(wanted, str):
+                self._add_to_role(what, wanted, statements)
+            elif wanted:
+                self._make_reader(what, ci, role).allow("read", statements)
+
+    def _make_reader(self, what: str, ci: CiSettings, first: CiRole) -> CiRole:
+        """Bound to the GitHub environment of its name. It takes the issuer of the first role, which may make it."""
+        place = self._args(what, "").place
+        args = CiRoleArgs(
+            **vars(self._args(what, f"CI of {ci.github}, environment {what}: reads only")),
+            subjects=(Subject.github(ci.github, environment=what),),
+            provider_arn=place.global_arn("iam", f"oidc-provider/{GITHUB.removeprefix('https://')}"),
+        )
+        opts = pulumi.ResourceOptions.merge(self.opts, pulumi.ResourceOptions(depends_on=[first]))
+        return CiRole(what, args, opts)
+
+    def _add_to_role(self, what: str, role: str, statements: Sequence[Statement]) -> None:
+        """A role that another stack of the account makes reads this stack too."""
+        policy = policy_text(statements)
+        refuse_beyond_limit(role, [policy])
+        aws.iam.RolePolicy(f"{what}-read", name=self.names.base, role=role, policy=policy, opts=self.opts)
+
+    def _read_scope(self, ci: CiSettings, bucket: str, elsewhere: PulledFrom) -> ReadScope:
+        locations = (f"location-{location}" for location in self.settings.location_roles)
+        whats = ["agent", "agent-execution", "code", "code-execution", *locations, "ci"]
+        whats += [what for what, wanted in (("review", ci.reviews), ("drift", ci.drift)) if wanted is True]
+        return ReadScope(
+            names=self.names,
+            bucket=bucket,
+            agent_role_arn=self.role_arn("agent"),
+            role_arns=tuple(self.role_arn(what) for what in whats),
+            cluster=self.spec.cluster or self.names.cluster,
+            repositories_elsewhere=tuple(dict.fromkeys((*elsewhere.locations, *elsewhere.agent))),
+            state_bucket=ci.state_bucket,
+            state_key_arn=ci.state_key_arn,
+            secrets_key_arn=ci.secrets_key_arn,
+            token_key_arn=self.settings.secret_key_arn,
+        )
 
     def _prefixes(self) -> dict[str, tuple[str, ...]]:
         logs = (COMPUTE_LOGS,) if self.spec.compute_logs == "bucket" else ()
         own = {
-            f"location-{location}": ((ASSETS,) if role.prefixes is None else role.prefixes) + logs
+            location_role(location): ((ASSETS,) if role.prefixes is None else role.prefixes) + logs
             for location, role in self.settings.location_roles.items()
         }
         return {"code": (ASSETS, *logs), **own}
@@ -169,7 +217,7 @@ class EcsRoles:
             token_secret_arn=token_secret_arn,
             code_role_arns=(
                 self.role_arn("code"),
-                *(self.role_arn(f"location-{location}") for location in self.settings.location_roles),
+                *(self.role_arn(location_role(location)) for location in self.settings.location_roles),
             ),
             code_execution_role_arn=self.role_arn("code-execution"),
             agent_log_group=self.names.agent_log_group,

@@ -10,9 +10,10 @@ import pulumi
 from agent.local import LocalAgent, LocalAgentArgs
 from agent.spec import LocalAgentSpec
 from hybrid.delivery.catalog import CodeLocationFolder
-from hybrid.delivery.document import content_hash, location_document
+from hybrid.delivery.document import content_hash
 from hybrid.provider.resources import AgentToken, VirtualEnvironment
 from hybrid.workspace import Workspace
+from stacks.documents import document_of_folder
 from stacks.environments import virtual_environment
 from stacks.identity import StackIdentity, release
 from stacks.platform import LocationSource, StandingAgent
@@ -63,17 +64,12 @@ class LocalPlatform:
     def location(self, folder: CodeLocationFolder) -> LocationSource:
         environment = virtual_environment(self.workspace, folder)
         return LocationSource(
-            document=_document(environment, folder),
+            document=_document(self.who, environment, folder),
             content_hash=content_hash(folder.folder),
         )
 
 
-def _document(environment: VirtualEnvironment, folder: CodeLocationFolder) -> pulumi.Output[dict[str, Any]]:
-    return environment.executable.apply(
-        lambda executable: location_document(
-            folder,
-            platform="local",
-            executable_path=executable,
-            working_directory=str(folder.working_directory),
-        )
-    )
+def _document(
+    who: StackIdentity, environment: VirtualEnvironment, folder: CodeLocationFolder
+) -> pulumi.Output[dict[str, Any]]:
+    return environment.executable.apply(lambda executable: document_of_folder(who, folder, executable))

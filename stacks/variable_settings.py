@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from agent.spec import LocationName, Spec, VariableName
-from hybrid.redaction import redact
+from hybrid.redaction import looks_secret
 
 LONGEST_VALUE: Final = 4096
 """Bytes of a value; Dagster+'s documentation names 4 KB as the most that it takes."""
@@ -16,17 +15,6 @@ LONGEST_VALUE: Final = 4096
 SecretKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,127}$")]
 
 _SOURCES: Final = ("value", "fromEnvironment", "secret")
-
-# A variable whose name ends so holds a secret, whatever its value looks like.
-_TELLING_NAME: Final = re.compile(
-    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SIGNING|ENCRYPTION)_?KEY)$", re.I
-)
-# Beyond the shapes that `redact` knows: private keys, and the prefixes of tokens that well-known services give out.
-_TELLING_VALUE: Final = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\"private_key\""
-    r"|^(?:gh[pousr]_|github_pat_|glpat-|xox[a-z]-|sk[-_](?:live|test|ant|proj)|AIza|dop_v1_|hvs\.|npm_|pypi-"
-    r"|eyJ[\w-]+\.eyJ)"
-)
 
 
 class VariableScopes(Spec):
@@ -109,14 +97,6 @@ class VariableSettings(Spec):
             or (scopes.local and others.local)
         )
         return alike and (self.locations == other.locations == () or bool({*self.locations} & {*other.locations}))
-
-
-def looks_secret(name: str, value: str) -> bool:
-    """Whether a variable's plain value should not be in a file: by its name, or by the shape of its value."""
-    if not value:
-        return False
-    named = bool(_TELLING_NAME.search(name))
-    return named or bool(_TELLING_VALUE.search(value)) or redact(value) != value
 
 
 def without_repetition(variables: tuple[VariableSettings, ...]) -> tuple[VariableSettings, ...]:

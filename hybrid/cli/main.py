@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hybrid.cli import adopt, agent, costs, doctor, emulator, locations, logs, runs, shell, stack, status, tools
+from hybrid.cli import adopt, agent, costs, doctor, emulator, locations, logs, review, runs, shell, stack, status, tools
 from hybrid.errors import HybridError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def root(
 
 for module in (stack, status, logs, runs, shell, costs, adopt, doctor):
     module.register(app)
+app.add_typer(review.app, name="review")
 app.add_typer(agent.app, name="agent")
 app.add_typer(locations.app, name="locations")
 app.add_typer(tools.app, name="tools")

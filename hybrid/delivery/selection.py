@@ -32,6 +32,12 @@ class Changes:
     """Its top folder, without links."""
     paths: tuple[Path, ...]
     """Relative to ``repository``; also of files that are gone, and of both names of a renamed one."""
+    base: str = ""
+    """The commit where HEAD's branch left."""
+    head: str = ""
+    """The commit of HEAD."""
+    uncommitted: bool = False
+    """Whether the working tree has changes, or files, that no commit has."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +65,14 @@ def changes_since(checkout: Path, reference: str) -> Changes:
     repository = Path(_git(checkout, "rev-parse", "--show-toplevel").rstrip("\n")).resolve()
     commit = _commit(repository, reference)
     listing = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
-    try:
-        committed = _git(repository, "diff", *listing, f"{commit}...HEAD", "--")
-    except UsageError as error:
-        if "merge base" not in (error.why or ""):
-            raise
-        raise _no_common_commit(repository, reference, error) from None
+    base = _left_at(repository, commit, reference)
+    committed = _git(repository, "diff", *listing, base, "HEAD", "--")
     uncommitted = _git(repository, "diff", *listing, "HEAD", "--")
     untracked = _git(repository, "ls-files", "-z", "--others", "--exclude-standard")
     names = {name for text in (committed, uncommitted, untracked) for name in text.split("\0") if name}
-    return Changes(repository, tuple(Path(name) for name in sorted(names)))
+    head = _git(repository, "rev-parse", "HEAD").strip()
+    paths = tuple(Path(name) for name in sorted(names))
+    return Changes(repository, paths, base, head, uncommitted=bool(uncommitted or untracked))
 
 
 def concerned(changes: Changes, places: Sequence[tuple[Located, Iterable[Path]]]) -> Concern:
@@ -103,6 +107,16 @@ def _commit(repository: Path, reference: str) -> str:
             why="This clone is shallow: it has only the latest commits." if shallow else None,
             next_step=_DEEPEN if shallow else "`git fetch`, then give a commit, branch or tag that is there.",
         ) from None
+
+
+def _left_at(repository: Path, commit: str, reference: str) -> str:
+    try:
+        return _git(repository, "merge-base", commit, "HEAD").strip()
+    except UsageError as error:
+        # without a common commit git ends with 1 and says nothing
+        if error.why and not error.why.startswith("`git merge-base` ended"):
+            raise
+        raise _no_common_commit(repository, reference, error) from None
 
 
 def _no_common_commit(repository: Path, reference: str, error: UsageError) -> UsageError:

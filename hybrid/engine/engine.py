@@ -14,20 +14,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hybrid.engine import backend, events, program
+from hybrid.engine import backend, events, history, program
 from hybrid.engine.lock import UpdateLock, dead_engine_locks
 from hybrid.errors import EngineError, StackBusyError, StoppedError
 from hybrid.redaction import redact
 from hybrid.toolchain import Pulumi
 from hybrid.workspace import Workspace
 
-Command = Literal["up", "preview", "refresh", "destroy"]
+Command = Literal["up", "preview", "refresh", "destroy", "look", "compare"]
+"""``look``: what a refresh would take into the state, taken nowhere. ``compare``: what the program would change of what
+the state says, without a look at what stands. Neither writes anything, takes a lock or makes a stack."""
 Listener = Callable[[events.Event], None]
 
-_TYPED: dict[Command, str] = {"up": "up", "preview": "preview", "refresh": "refresh", "destroy": "down"}
+_TYPED: dict[Command, str] = {
+    "up": "up",
+    "preview": "preview",
+    "refresh": "refresh",
+    "destroy": "down",
+    "look": "drift --stack",
+    "compare": "drift --stack",
+}
+_PULUMI_S: dict[Command, tuple[str, ...]] = {
+    "look": ("refresh", "--preview-only"),
+    "compare": ("preview", "--refresh=false"),
+}
+_READS: frozenset[Command] = frozenset({"look", "compare"})
+_WRITES: frozenset[Command] = frozenset({"up", "refresh", "destroy"})
 _NO_CHANGE = frozenset({"same", "read", "refresh"})
 _REPEATING = ("resource registration failed", "an unhandled error occurred")  # the engine tells an error again
-_RUNS_PROGRAM: dict[Command, bool] = {"up": True, "preview": True, "refresh": False, "destroy": False}
+_RUNS_PROGRAM: frozenset[Command] = frozenset({"up", "preview", "compare"})
 
 
 @dataclass
@@ -82,16 +97,17 @@ class Engine:
         """Run ``command`` to its end; with ``targets`` (names of resources) the others stay as they are.
 
         Raises ``StackBusyError`` when somebody else updates the stack, ``EngineError`` when the engine ended with
-        errors. A preview takes no lock of ours: it changes nothing.
+        errors. What only reads takes no lock of ours: it changes nothing.
         """
-        writes = command != "preview"
-        backend.prepare(self._workspace, self._stack, self._given)
+        writes = command in _WRITES
+        self._prepare()
         lock = UpdateLock(self._workspace.of_stack(self._stack).root, self._stack)
         with lock if writes else nullcontext():
             if writes:
                 lock.end_orphan(self._report)
                 self._clear_dead_locks()
-            self._ensure_stack()
+            if command not in _READS:
+                self._ensure_stack()
             outcome, code, words = self._update(command, listener, lock if writes else None, targets)
             if code != 0 or outcome.errors:
                 raise self._error(command, outcome, code, words)
@@ -101,8 +117,11 @@ class Engine:
 
     def prepare(self) -> None:
         """Make what must be there before any command: the state, the passphrase, the stack in the backend."""
-        backend.prepare(self._workspace, self._stack, self._given)
+        self._prepare()
         self._ensure_stack()
+
+    def _prepare(self) -> None:
+        backend.prepare(self._workspace, self._stack, self._given)
 
     def _sweep(self) -> None:
         from hybrid.provider.sweep import sweep
@@ -113,17 +132,36 @@ class Engine:
     def outputs_of(self, name: str) -> dict[str, Any]:
         """What the state says of the resource ``name``; secrets are ciphertext. Empty: there is none."""
         self.prepare()
-        answer = self._call("stack", "export", "--stack", self._stack)
-        if answer.returncode != 0:
-            raise EngineError(
-                f"Pulumi could not read the state of the stack '{self._stack}'.",
-                why=redact((answer.stderr or answer.stdout).strip()),
-                next_step="check PULUMI_BACKEND_URL, and PULUMI_CONFIG_PASSPHRASE if the stack has one.",
-            )
-        resources = json.loads(answer.stdout).get("deployment", {}).get("resources") or ()
-        found = (each for each in resources if each["urn"].rpartition("::")[2] == name and not each.get("delete"))
-        resource: dict[str, Any] = next(found, {})
+        found = (each for each in self._resources() if each["urn"].rpartition("::")[2] == name)
+        resource: dict[str, Any] = next((each for each in found if not each.get("delete")), {})
         return dict(resource.get("outputs") or {})
+
+    def stands(self) -> bool:
+        """Whether the state says that anything of the stack stands. Makes nothing; a stack that the backend does not
+        know does not stand. Raises ``EngineError`` when the backend does not give the state."""
+        self._prepare()
+        file = backend.state_file(self._workspace, self._stack, self._given)
+        if file is not None and not file.exists():
+            return False
+        return any(each.get("custom") for each in self._resources())
+
+    def updates(self) -> list[history.Update]:
+        """What was done to the stack before, the newest first. Empty, too, when the backend does not tell."""
+        answer = self._call("stack", "history", "--stack", self._stack, "--json", f"--page-size={history.PAGE}")
+        return history.updates_in(answer.stdout) if answer.returncode == 0 else []
+
+    def _resources(self) -> list[dict[str, Any]]:
+        answer = self._call("stack", "export", "--stack", self._stack)
+        if answer.returncode == 0:
+            return list(json.loads(answer.stdout).get("deployment", {}).get("resources") or ())
+        words = redact((answer.stderr or answer.stdout).strip())
+        if "no stack named" in words:
+            return []
+        raise EngineError(
+            f"Pulumi could not read the state of the stack '{self._stack}'.",
+            why=words,
+            next_step="check PULUMI_BACKEND_URL, and PULUMI_CONFIG_PASSPHRASE if the stack has one.",
+        )
 
     def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -142,7 +180,7 @@ class Engine:
         outcome = Outcome()
         with (
             tempfile.TemporaryDirectory(prefix="hybrid-") as folder,
-            program.served() if _RUNS_PROGRAM[command] else nullcontext() as client,
+            program.served() if command in _RUNS_PROGRAM else nullcontext() as client,
         ):
             log = Path(folder) / "events"
             process = self._start(self._arguments(command, log, client, targets), Path(folder) / "output")
@@ -156,10 +194,16 @@ class Engine:
         return outcome, process.returncode, redact(words)
 
     def _arguments(self, command: Command, log: Path, client: str | None, targets: Sequence[str]) -> list[str]:
-        arguments = [str(self._pulumi.executable), command, "--stack", self._stack, "--non-interactive"]
+        arguments = [
+            str(self._pulumi.executable),
+            *_PULUMI_S.get(command, (command,)),
+            "--stack",
+            self._stack,
+            "--non-interactive",
+        ]
         arguments += ["--color", "never", "--event-log", str(log)]
         arguments += [f"--target=**::{name}" for name in targets]
-        if command != "preview":
+        if command in _WRITES:
             arguments += ["--yes", "--skip-preview"]
         if command == "destroy":
             # what is to be deleted need not be looked at first, and an embedded Dagster+ may be down already
@@ -221,7 +265,7 @@ class Engine:
     def _error(self, command: Command, outcome: Outcome, code: int, words: str) -> EngineError:
         if self._interrupts:
             return StoppedError(
-                f"`{_TYPED[command]}` was stopped.",
+                f"`{_TYPED[command].split()[0]}` was stopped.",
                 next_step=f"`hybrid {_TYPED[command]} {self._stack}` goes on from here.",
             )
         if "the stack is currently locked" in words:
@@ -234,7 +278,7 @@ class Engine:
         said = any("Next: " in text for text in texts)  # errors of ours bring their own next step
         again = f"mend that and run `hybrid {_TYPED[command]} {self._stack}` again; it goes on from what stands."
         return EngineError(
-            f"`{_TYPED[command]}` of the stack '{self._stack}' failed.",
+            f"`{_TYPED[command].split()[0]}` of the stack '{self._stack}' failed.",
             why="\n".join(texts),
             next_step=None if said else again,
         )

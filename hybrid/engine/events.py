@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -43,6 +43,8 @@ _OPERATIONS: Final[dict[str, Operation]] = {
 _FILE: Final = re.compile(r'files(?:\.|\[")(.+?)(?:"\])?')
 
 
+UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What stands for a text that only the update itself will know (sdk/go/common/resource/plugin/rpc.go)."""
 _AGENTS: Final = "::dagsterhybrid:agent:"
 _MAY_RESTART: Final = frozenset({"update", "create-replacement"})
 
@@ -76,12 +78,17 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepEnded:
-    """``changed``: paths of the properties that differ, such as ``files["src/hello/defs.py"]``."""
+    """``changed``: paths of the properties that differ, such as ``files["src/hello/defs.py"]``. ``old`` and ``new`` are
+    the resource's states as the engine tells them (``inputs``, ``outputs``), secrets masked, what is not known yet as
+    ``UNKNOWN``; None where there is none."""
 
     resource: ResourceName
     operation: Operation
     failed: bool
     changed: tuple[str, ...] = ()
+    urn: str = field(default="", compare=False)
+    old: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    new: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -146,7 +153,15 @@ def parse(line: str) -> Event | None:
         if (step := document.get(kind)) and _is_told(step["metadata"]):
             metadata = step["metadata"]
             changed = tuple(sorted(metadata.get("detailedDiff") or metadata.get("diffs") or ()))
-            return StepEnded(ResourceName.from_urn(metadata["urn"]), _operation(metadata), failed, changed)
+            return StepEnded(
+                ResourceName.from_urn(metadata["urn"]),
+                _operation(metadata),
+                failed,
+                changed,
+                str(metadata["urn"]),
+                metadata.get("old"),
+                metadata.get("new"),
+            )
     if diagnostic := document.get("diagnosticEvent"):
         return _message(diagnostic)
     if summary := document.get("summaryEvent"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.errors import SettingsError
@@ -41,6 +42,19 @@ class Stack:
         from stacks.given import given_by
 
         return given_by(self.who.settings)
+
+    def document(
+        self, folder: CodeLocationFolder, *, image: str | None = None, executable: Path | None = None
+    ) -> dict[str, Any]:
+        """What `up` tells Dagster+ of ``folder``: by its ``image`` where the agent runs containers, else by the
+        ``executable`` of its environment on this machine."""
+        from stacks.documents import document_of_folder, document_of_image
+
+        if image is not None:
+            return document_of_image(self.who, folder, image)
+        if executable is None:
+            raise TypeError("a location runs from an image, or by an interpreter")
+        return document_of_folder(self.who, folder, executable)
 
     def image_spec(self, folder: CodeLocationFolder) -> ImageSpec:
         """What the image of ``folder`` is built from. Raises ``SettingsError``: the stack has no registry."""

@@ -6,7 +6,7 @@ Importing it is cheap: neither httpx nor Dagster is loaded before the first call
 from hybrid.plus.agents import Agent, AgentError, CodeServer
 from hybrid.plus.client import PlusClient
 from hybrid.plus.credentials import api_token, is_agent_token
-from hybrid.plus.deployments import BranchDeployment, Deployment, Organization
+from hybrid.plus.deployments import Branch, BranchDeployment, Commit, Deployment, Organization, PullRequestStatus
 from hybrid.plus.endpoint import Endpoint, Region
 from hybrid.plus.environment_variables import EnvironmentVariable, Scopes
 from hybrid.plus.errors import (
@@ -32,9 +32,11 @@ __all__ = [
     "AgentError",
     "AgentGrants",
     "AgentToken",
+    "Branch",
     "BranchDeployment",
     "CodeLocationStatus",
     "CodeServer",
+    "Commit",
     "Deployment",
     "Endpoint",
     "EnvironmentVariable",
@@ -51,6 +53,7 @@ __all__ = [
     "PlusRejected",
     "PlusUnauthorized",
     "PlusUnreachable",
+    "PullRequestStatus",
     "Region",
     "Rights",
     "Run",

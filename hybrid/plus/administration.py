@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
-from hybrid.plus.deployments import BranchDeployment, Deployment, Organization
+from hybrid.plus.deployments import Branch, BranchDeployment, Commit, Deployment, Organization
 from hybrid.plus.environment_variables import EnvironmentVariable, Scopes, unspoken
 from hybrid.plus.errors import PlusNotFound, PlusProtocolError, PlusRejected
 from hybrid.plus.session import Session
@@ -57,6 +57,37 @@ class Administration(Session):
             {"limit": limit},
             scope="organization",
         )
+
+    def deployment_named(self, name: str) -> BranchDeployment | None:
+        """The deployment of that name, whatever its type is, as it stands now; None: there is none."""
+        try:
+            return self._chosen(
+                "HybridDeploymentByName", "deploymentByName", "DagsterCloudDeployment", BranchDeployment.of,
+                {"name": name}, scope="organization",
+            )  # fmt: skip
+        except PlusNotFound:
+            return None
+
+    def put_branch_deployment(self, branch: Branch, commit: Commit) -> BranchDeployment:
+        """The branch deployment of ``branch``, based on the endpoint's deployment, made or brought up to date;
+        ``commit`` becomes its latest.
+
+        Raises ``PlusRejected`` when what Dagster+ answers with is not that: nothing may be sent to it then.
+        """
+        base = self.endpoint.deployment
+        made = self._chosen(
+            "HybridPutBranchDeployment", "createOrUpdateBranchDeployment", "DagsterCloudDeployment",
+            BranchDeployment.of, {"branch": branch.described(), "commit": commit.described(), "base": base},
+        )  # fmt: skip
+        if not made.is_of(branch.repository, branch.name, base):
+            raise PlusRejected(
+                f"Dagster+ answered with another deployment than that of the branch '{branch.name}'.",
+                why=f"'{made.deployment.name}' is of type {made.deployment.type}, of the branch "
+                f"{made.branch or 'none'} of {made.repository or 'no repository'}, based on "
+                f"{made.parent or 'nothing'}; wanted is {branch.repository}, based on {base}.",
+                next_step="delete that branch deployment in Dagster+ if it is an old one, and run the command again.",
+            )
+        return made
 
     def current_deployment(self) -> Deployment:
         """The endpoint's deployment."""

@@ -11,6 +11,7 @@ from typing import Final
 # among them.
 _REPEATABLE_MUTATIONS: Final = frozenset(
     {
+        "HybridPutBranchDeployment",
         "HybridPutLocation",
         "HybridDeleteLocation",
         "HybridRevokeAgentToken",

@@ -63,6 +63,11 @@ class CodeLocationStatus:
         """Whether it is loaded without an error, and from ``image``, by digest where both have one."""
         return self.is_loaded and _same_image(self.loaded_image, image)
 
+    def has_failed(self, image: str | None) -> bool:
+        """Whether agents tried it and it did not load. With an ``image`` only when that was what they tried: of a
+        location that failed nothing is loaded that could name one, so its document says it."""
+        return self.is_settled and self.error is not None and (image is None or self.was_told(image))
+
 
 def _same_image(one: str | None, other: str | None) -> bool:
     """Whether two references are one image: by their digests if both have one (``repository@sha256:…``), else as

@@ -37,6 +37,7 @@ _MAY_HAVE_HAPPENED: Final = frozenset({502, 504})
 # The least role that may do it; what only reads needs Viewer
 # (https://docs.dagster.io/dagster-plus/features/authentication-and-access-control/rbac/user-roles-permissions).
 _ROLES: Final = {
+    "HybridPutBranchDeployment": "Editor",
     "HybridPutLocation": "Editor",
     "HybridDeleteLocation": "Editor",
     "HybridLaunchRun": "Launcher",

@@ -274,7 +274,7 @@ def _look(client: PlusClient, inputs: Properties) -> _Seen:
     listed = client.code_locations() if wanted and counting else []
     found = {status.name: status for status in listed if status.name in wanted}
     images: Mapping[str, str] = inputs["images"]
-    failed = [status for status in found.values() if _has_failed(status, images.get(status.name))]
+    failed = [status for status in found.values() if status.has_failed(images.get(status.name))]
     loaded = [status for status in found.values() if _has_loaded(status, images.get(status.name))]
     return _Seen(
         agent=max(counting, key=lambda agent: agent.last_heartbeat, default=None),
@@ -289,11 +289,6 @@ def _look(client: PlusClient, inputs: Properties) -> _Seen:
 
 def _has_loaded(status: CodeLocationStatus, image: str | None) -> bool:
     return status.is_loaded if image is None else status.has_loaded(image)
-
-
-def _has_failed(status: CodeLocationStatus, image: str | None) -> bool:
-    """Of a location that failed nothing is loaded that could name an image; its document says which was tried."""
-    return status.is_settled and status.error is not None and (image is None or status.was_told(image))
 
 
 def _outputs(seen: _Seen, inputs: Properties, before: Properties, *, ready: bool) -> Properties:

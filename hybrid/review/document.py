@@ -62,8 +62,9 @@ class ImageReview(Model):
 
     location: str
     """The code location."""
-    operation: Literal["build", "remove"]
-    """`build`: it would be built and pushed. `remove`: the stack lets go of it; the image stays in its registry."""
+    operation: Literal["build", "present", "remove"]
+    """`build`: it would be built and pushed. `present`: another one, which its registry has already. `remove`: the
+    stack lets go of it; the image stays in its registry."""
     because: tuple[str, ...] = ()
     """Files that changed, or `bases`, `arguments`, `platforms`; empty for one that is new."""
     repository: str | None = None
@@ -122,7 +123,9 @@ class Statement(Model):
     action: str
     """Such as `s3:GetObject`, or `not s3:GetObject` of a NotAction."""
     resource: str
-    """On what: an ARN or `*`; `(known after the update)` where only the update itself will know."""
+    """On what: an ARN or `*`; empty in a policy that lies on the resource itself."""
+    principal: str | None = None
+    """To whom, in a policy that says it."""
     condition: str | None = None
     """Only if, as compact JSON."""
 

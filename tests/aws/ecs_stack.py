@@ -65,11 +65,26 @@ class MotoWithTasks(Moto):
         finally:
             self._refuse({})
 
+    @contextmanager
+    def judging(self, role_arn: str) -> Iterator[list[str]]:
+        """While the block runs, a call is let through if the policies that the role has in this account allow it, by
+        tests/standins/iam. What was denied is in the list after it, with the reason."""
+        denied: list[str] = []
+        self._tell("role", role_arn)
+        try:
+            yield denied
+        finally:
+            denied += self._tell("role", None)
+
     def _refuse(self, operations: Mapping[str, str]) -> None:
+        self._tell("refused", operations)
+
+    def _tell(self, what: str, value: object) -> Any:
         request = urllib.request.Request(  # noqa: S310 - of this machine
-            f"{self.endpoint}/hybrid-tests/refused", data=json.dumps(operations).encode(), method="POST"
+            f"{self.endpoint}/hybrid-tests/{what}", data=json.dumps(value).encode(), method="POST"
         )
-        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.loads(answer.read())
 
 
 class Images:

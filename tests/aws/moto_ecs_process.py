@@ -27,6 +27,8 @@ from tests.standins.ecs.record import Lines
 
 _TURN = 0.1  # seconds
 _CONTROL = "/hybrid-tests/refused"
+_ROLE = "/hybrid-tests/role"
+_NEEDS_NO_PERMISSION = ("sts", "GetCallerIdentity")
 Start = Callable[..., Any]
 
 
@@ -66,6 +68,10 @@ class Front:
         self._refused: dict[str, str] = {}
         """AWS's code, by ``service:Operation`` and, after a space, a text that the call has to contain. An empty code
         is that of who may not."""
+        self._role: str | None = None
+        """Whoever calls has this role and what its policies say; None: everybody may everything."""
+        self._denied: list[str] = []
+        self._iam = world.iam()
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -74,6 +80,9 @@ class Front:
         if environ.get("PATH_INFO") == _CONTROL:
             self._refused = json.loads(body)
             return _answer(start, "200 OK", "application/json", b"{}")
+        if environ.get("PATH_INFO") == _ROLE:
+            denied, self._denied, self._role = self._denied, [], json.loads(body)
+            return _answer(start, "200 OK", "application/json", json.dumps(denied).encode())
         call = aws_calls.read(environ, body)
         if call is None:
             return self._moto(environ, start)
@@ -84,7 +93,18 @@ class Front:
                 said = said.replace(usual, code.encode())
             return _answer(start, status, kind, said)
         with world.CHANGED:
+            if (reason := self._denial(call)) is not None:
+                self._denied.append(f"{call.service}:{call.operation}: {reason}")
+                return _answer(start, *aws_calls.refusal(call, reason))
             return list(self._moto(environ, start))
+
+    def _denial(self, call: AwsCall) -> str | None:
+        """Why the role's policies do not let the call through."""
+        if self._role is None or (call.service, call.operation) == _NEEDS_NO_PERMISSION:
+            return None
+        facts = world.AccountFacts(call.region)
+        decision = self._iam.decide(self._role, call.service, call.operation, call.params, facts)
+        return None if decision.allowed else decision.reason
 
     def _code(self, call: AwsCall) -> str | None:
         for named, code in self._refused.items():

@@ -17,11 +17,14 @@ import pytest
 from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
+    build_ast_schema,
     build_client_schema,
     graphql_sync,
     parse,
     validate,
 )
+
+from hybrid.emulator.api.schema import combined, public_sdl, sdl
 
 pytestmark = pytest.mark.contracts
 
@@ -58,6 +61,12 @@ def dagster_schema() -> GraphQLSchema:
     return create_schema().graphql_schema
 
 
+@pytest.fixture(scope="module")
+def newer_schema() -> GraphQLSchema:
+    """What the embedded Dagster+ serves: of the public schema, and what installed clients send beyond it."""
+    return build_ast_schema(combined([*public_sdl(), sdl("newer")]))
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
 def test_a_file_holds_one_operation_of_its_own_name(path: Path) -> None:
     operations = [node for node in parse(path.read_text()).definitions if isinstance(node, OperationDefinitionNode)]
@@ -81,6 +90,11 @@ def test_dagster_plus_would_accept_the_document(path: Path, public_schema: Graph
     assert validate(public_schema, parse(path.read_text())) == []
 
 
+@pytest.mark.parametrize("name", sorted(NEWER))
+def test_what_is_newer_is_as_an_installed_client_sends_it(name: str, newer_schema: GraphQLSchema) -> None:
+    assert validate(newer_schema, parse((OPERATIONS / f"{name}.graphql").read_text())) == []
+
+
 @pytest.mark.parametrize("name", OF_DAGSTER_ITSELF)
 def test_dagster_itself_would_accept_the_document(name: str, dagster_schema: GraphQLSchema) -> None:
     assert validate(dagster_schema, parse((OPERATIONS / f"{name}.graphql").read_text())) == []
@@ -91,11 +105,13 @@ def test_every_document_has_an_exchange() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(EXCHANGES.glob("*.json")), ids=lambda path: path.stem)
-def test_dagster_plus_could_be_asked_and_could_answer_so(path: Path, public_schema: GraphQLSchema) -> None:
+def test_dagster_plus_could_be_asked_and_could_answer_so(path: Path, request: pytest.FixtureRequest) -> None:
+    is_newer = path.name.split(".")[0] in NEWER
+    schema: GraphQLSchema = request.getfixturevalue("newer_schema" if is_newer else "public_schema")
     exchange: dict[str, Any] = json.loads(path.read_text())
     document = (OPERATIONS / f"{path.name.split('.')[0]}.graphql").read_text()
     result = graphql_sync(
-        public_schema,
+        schema,
         document,
         root_value=exchange["data"],
         variable_values=exchange["variables"],

@@ -10,22 +10,16 @@ import typer
 
 from hybrid.cli.locations.selection import ChangedSince, Only
 from hybrid.cli.stack import Json, StackName, Yes
-from hybrid.errors import EngineError, HybridError, NotReadyError, StackBusyError, StoppedError, UsageError
+from hybrid.errors import EngineError, StackBusyError, StoppedError, UsageError
+from hybrid.pipeline.rollback import READY, Rollback, Watched, pinned, targets
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
-    from hybrid.engine.engine import Engine, Listener, Outcome
-    from hybrid.engine.events import Event
+    from hybrid.engine.engine import Engine, Outcome
     from hybrid.engine.stack import Stack
     from hybrid.plus import CodeLocationStatus
 
-READY = "ready"
-"""The stack's resource that says what is loaded."""
-
-PARTS = ("environment", "check", "image", "published", "build-file", "location")
-"""What a location's resources are called, behind its name and a dash."""
-
-Rollback = Annotated[
+RollbackOption = Annotated[
     bool, typer.Option("--rollback", help="Pin a location that does not load to the image that was loaded before.")
 ]
 
@@ -38,7 +32,7 @@ def deploy(
     stack: StackName = "local",
     only: Only = None,
     changed_since: ChangedSince = None,
-    rollback: Rollback = False,
+    rollback: RollbackOption = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -49,7 +43,7 @@ def deploy(
     [bold]hybrid locations deploy prod --changed-since origin/main --rollback --yes[/]
     """
     from hybrid.cli import stack as stacks
-    from hybrid.cli.console import note
+    from hybrid.cli.console import note, show_error
     from hybrid.cli.locations.selection import selected
     from hybrid.engine.stack import Stack
 
@@ -69,52 +63,24 @@ def deploy(
             f"The stack '{stack}' does not stand, so there is nothing to deploy into.",
             next_step=f"`hybrid up {stack}` stands it up, with all its code locations.",
         )
-    pinned: dict[str, str] = {}
-    watched = _Watched()
+    images: dict[str, str] = {}
+    watched = Watched()
     try:
-        outcome = _update(engine, names, watched)
+        outcome = _update(engine, targets(names), watched)
     except (StoppedError, StackBusyError):
         raise
     except EngineError as error:
         if not rollback:
             raise
-        pinned = _previous(standing, engine, names, error, waited=READY in watched.failed)
-        outcome = _rolled_back(workspace, stack, engine, pinned, error)
-    _answer(standing, names, outcome.changes, pinned, as_json=as_json)
-    if pinned:
-        raise _pinned(stack, pinned)
-
-
-def targets(names: Sequence[str]) -> tuple[str, ...]:
-    """The resources of these locations, by name, and the one that waits until they are loaded."""
-    return (*(f"{name}-{part}" for name in names for part in PARTS), READY)
-
-
-def to_pin(
-    names: Sequence[str], ready: Mapping[str, Any], told: Mapping[str, CodeLocationStatus]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Of ``names``, those that failed to load and can go back: the images that were loaded before, by digest. And why
-    others that failed cannot.
-
-    ``ready`` are the outputs of the resource of that name (hybrid/provider/agent_ready.py), ``told`` is what Dagster+
-    has of each location.
-    """
-    back: dict[str, str] = {}
-    stuck: dict[str, str] = {}
-    loaded = ready.get("loaded") or {}
-    for name in names:
-        if name not in (ready.get("failed") or ()):
-            continue
-        previous = loaded.get(name)
-        if not previous:
-            stuck[name] = "no image of it was loaded before"
-        elif name in told and told[name].was_told(previous):
-            stuck[name] = "it already has the image that was loaded before"
-        elif "@sha256:" not in previous:
-            stuck[name] = f"the image before, {previous}, is not known by its digest"
-        else:
-            back[name] = previous
-    return back, stuck
+        back = _rollback(standing, workspace, engine)
+        images = back.images(names, error, waited=READY in watched.failed)
+        show_error(error)  # the traceback is in it
+        outcome = back.to(images)
+    _answer(standing, names, outcome.changes, images, as_json=as_json)
+    if images:
+        name = next(iter(images))
+        again = f"`hybrid locations unpin {stack} {name}` and `hybrid locations deploy {stack} --only {name}`"
+        raise pinned(stack, images, again=f"mend the code, then {again}.")
 
 
 def _require_serving(stack: Stack) -> None:
@@ -134,89 +100,25 @@ def _engine(workspace: Workspace, stack: str) -> Engine:
     return Engine(workspace, stack, pulumi_with_progress(), dict(os.environ), note)
 
 
-class _Watched:
-    """Hands the update's events on, and remembers which resources failed."""
-
-    def __init__(self) -> None:
-        self.failed: set[str] = set()
-
-    def through(self, shown: Listener) -> Listener:
-        from hybrid.engine.events import StepEnded
-
-        def take(event: Event) -> None:
-            if isinstance(event, StepEnded) and event.failed:
-                self.failed.add(event.resource.name)
-            shown(event)
-
-        return take
-
-
-def _update(engine: Engine, names: Sequence[str], watched: _Watched) -> Outcome:
+def _update(engine: Engine, names: Sequence[str], watched: Watched) -> Outcome:
     from hybrid.cli.console import notes
     from hybrid.cli.progress import UpdateProgress
 
     with UpdateProgress(notes) as progress:
-        return engine.run("up", watched.through(progress), targets(names))
+        return engine.run("up", watched.through(progress), names)
 
 
-def _previous(
-    stack: Stack, engine: Engine, names: Sequence[str], error: EngineError, *, waited: bool
-) -> dict[str, str]:
-    """The images to go back to. Raises ``error`` again, with why, when there is none."""
+def _rollback(stack: Stack, workspace: Workspace, engine: Engine) -> Rollback:
     from hybrid.cli.console import note
 
-    if not waited:
-        note("Nothing was rolled back: the update failed before it was seen whether the code locations load.")
-        raise error
-    ready = engine.outputs_of(READY)
-    if not ready.get("agentId"):
-        note("Nothing was rolled back: no agent of the stack is RUNNING, so no image would load.")
-        raise error
-    try:
-        told = _statuses(stack)
-    except HybridError as unknown:
-        note(f"Nothing was rolled back: Dagster+ does not say what it has. {unknown.what}")
-        raise error from None
-    back, stuck = to_pin(names, ready, told)
-    for name, why in stuck.items():
-        note(f"{name} cannot be rolled back: {why}.")
-    if not back:
-        note("Nothing was rolled back.")
-        raise error
-    return back
-
-
-def _rolled_back(
-    workspace: Workspace, stack: str, engine: Engine, images: Mapping[str, str], error: EngineError
-) -> Outcome:
-    """Pin ``images`` and update once more. The error that led here is shown before, the traceback in it."""
-    from hybrid.cli.console import note, show_error
-    from hybrid.delivery.pins import StackFile
-
-    show_error(error)
-    for name, image in images.items():
-        StackFile(workspace.stack_file(stack)).pin(name, image)
-        note(f"Rolling back: {name} is pinned to {image}.")
-    try:
-        return _update(engine, tuple(images), _Watched())
-    except (StoppedError, StackBusyError):
-        raise
-    except EngineError as second:
-        raise NotReadyError(
-            f"{', '.join(images)} did not load, and the rollback did not bring back what was loaded before.",
-            why=second.sentence(),
-            next_step=f"the stack file has the pins; `hybrid up {stack}` tries again, "
-            f"`hybrid locations unpin {stack} NAME` takes one out.",
-        ) from None
-
-
-def _pinned(stack: str, images: Mapping[str, str]) -> NotReadyError:
-    name = next(iter(images))
-    return NotReadyError(
-        f"Rolled back: {', '.join(images)} did not load, and what was loaded before is loaded again.",
-        why="\n".join(f"{name} is pinned to {image}" for name, image in images.items()),
-        next_step=f"mend the code, then `hybrid locations unpin {stack} {name}` and "
-        f"`hybrid locations deploy {stack} --only {name}`.",
+    name = stack.who.stack
+    return Rollback(
+        stack=name,
+        file=workspace.stack_file(name),
+        outputs_of=engine.outputs_of,
+        statuses=lambda: _statuses(stack),
+        update=lambda names: _update(engine, names, Watched()),
+        note=note,
     )
 
 

@@ -68,14 +68,12 @@ def diff(
 def _document(
     stack: Stack, workspace: Workspace, folder: CodeLocationFolder, image: ImageVerdict | None
 ) -> dict[str, Any]:
-    from hybrid.delivery.document import location_document
     from hybrid.delivery.virtualenv import VirtualEnvironmentSpec, executable_of
 
-    platform = stack.who.settings.agent.kind
     if image is not None:
-        return location_document(folder, image=image.would_be, platform=platform)
+        return stack.document(folder, image=image.would_be)
     environment = VirtualEnvironmentSpec.of_location(folder, workspace)
-    return location_document(folder, platform=platform, executable_path=str(executable_of(environment.path)))
+    return stack.document(folder, executable=executable_of(environment.path))
 
 
 def _rebuilds(images: Mapping[str, ImageVerdict]) -> bool:

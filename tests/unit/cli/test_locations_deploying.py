@@ -14,11 +14,11 @@ import pytest
 
 from hybrid.cli import main
 from hybrid.cli.locations import deploying
-from hybrid.cli.locations.deploying import to_pin
 from hybrid.delivery.pins import StackFile
 from hybrid.engine.engine import Outcome
 from hybrid.engine.events import ResourceName, StepEnded
 from hybrid.errors import EngineError, StoppedError
+from hybrid.pipeline.rollback import to_pin
 from hybrid.plus import CodeLocationStatus
 
 pytestmark = pytest.mark.unit

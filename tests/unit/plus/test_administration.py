@@ -14,13 +14,31 @@ import traceback
 
 import pytest
 
-from hybrid.plus import EnvironmentVariable, PlusForbidden, PlusNotFound, PlusProtocolError, PlusRejected, Scopes
+from hybrid.plus import (
+    Branch,
+    Commit,
+    EnvironmentVariable,
+    PlusForbidden,
+    PlusNotFound,
+    PlusProtocolError,
+    PlusRejected,
+    Scopes,
+)
 from hybrid.plus.environment_variables import unspoken
 from hybrid.redaction import MASK, Token
 
 pytestmark = pytest.mark.unit
 
 SCOPES = Scopes(full_deployment=True, local=True)
+COMMIT = Commit("a" * 40, 1763722800.0, "Add an asset", "https://example.com/c/a", "author", "author@example.com")
+BRANCH = Branch(
+    repository="acme/data",
+    name="feature",
+    url="https://example.com/tree/feature",
+    pull_request_number="7",
+    pull_request_url="https://example.com/7",
+    pull_request_status="OPEN",
+)
 POLICY = {
     "name": "agent-away",
     "event_types": ["AGENT_UNAVAILABLE"],
@@ -217,7 +235,49 @@ def test_branch_deployments_are_told_with_their_branch_as_far_as_it_is_known(plu
     assert (known.deployment.name, known.parent, known.repository, known.branch, known.pull_request_status) == (
         "0f3a", "prod", "acme/data", "feature", "OPEN",
     )  # fmt: skip
-    assert (unknown.parent, unknown.branch) == (None, None)
+    assert (unknown.parent, unknown.branch, unknown.latest_commit) == (None, None, None)
+    assert (known.pull_request_number, known.latest_commit) == ("7", COMMIT)
+
+
+def test_a_branch_deployment_is_put_with_its_base_named(plus, client):
+    plus.expects("HybridPutBranchDeployment")
+    made = client.put_branch_deployment(BRANCH, COMMIT)
+    assert (made.deployment.name, made.latest_commit) == ("0f3a", COMMIT)
+    assert plus.requests[0].headers["Idempotency-Key"], "put twice it is one"
+
+
+@pytest.mark.parametrize(
+    ("case", "words"), [("full", "of type PRODUCTION"), ("other_base", "based on staging; wanted is acme/data, based")]
+)
+def test_an_answer_that_is_not_that_branch_deployment_is_refused(plus, client, case, words):
+    plus.expects(f"HybridPutBranchDeployment.{case}")
+    with pytest.raises(PlusRejected, match=words):
+        client.put_branch_deployment(BRANCH, COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("case", "error", "words"),
+    [
+        ("absent", PlusNotFound, "no full deployment prod"),
+        ("limit", PlusRejected, "larger plan"),
+        ("unauthorized", PlusForbidden, "the role Editor or more"),
+        ("python", PlusRejected, "database is locked"),
+    ],
+)
+def test_each_refusal_of_a_branch_deployment_has_words(plus, client, case, error, words):
+    plus.expects(f"HybridPutBranchDeployment.{case}")
+    with pytest.raises(error, match=words):
+        client.put_branch_deployment(BRANCH, COMMIT)
+
+
+def test_a_deployment_asked_for_by_name_says_what_it_is(plus, client):
+    plus.expects("HybridDeploymentByName", "HybridDeploymentByName.full", "HybridDeploymentByName.absent")
+    assert client.deployment_named("0f3a").is_of("acme/data", "feature", "prod")
+    assert not client.deployment_named("prod").is_of("acme/data", "feature", "prod"), "a full deployment is none"
+    assert client.deployment_named("0f3a") is None
+    plus.expects("HybridDeploymentByName.unauthorized")
+    with pytest.raises(PlusForbidden):
+        client.deployment_named("0f3a")
 
 
 def test_alert_policies_are_told_by_name(plus, client):

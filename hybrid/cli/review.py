@@ -1,0 +1,255 @@
+"""``hybrid review``: what a change would do, before anyone merges it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hybrid.cli.stack import Json
+from hybrid.errors import EngineError, SettingsError, UsageError
+from hybrid.workspace import Workspace
+
+if TYPE_CHECKING:
+    from hybrid.forge.ci import CiRun
+    from hybrid.review.document import Review, StackReview
+
+app = typer.Typer(
+    help="What a change would do to every stack that it touches; and the comment that says so.",
+    invoke_without_command=True,
+)
+
+_FILES = ("review.json", "review.md")
+
+
+@app.callback()
+def review(
+    context: typer.Context,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Review what came since the branch left REF. Default: what CI says, else the pipeline's branch.",
+        ),
+    ] = None,
+    stack: Annotated[
+        list[str] | None,
+        typer.Option("--stack", metavar="NAME", help="Review this stack, touched or not; may be repeated."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Review every stack, touched or not.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write review.json and review.md into DIR.")
+    ] = None,
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            "--fail-on", metavar="WHAT", help="End with 11 when there is one: delete, replace, policy; with commas."
+        ),
+    ] = "",
+    policies: Annotated[bool, typer.Option(help="Hold the stacks against the policy pack.")] = True,
+    secrets: Annotated[
+        bool,
+        typer.Option(
+            "--secrets", help="Decrypt the values of a team's stacks and look at what stands. Default: without either."
+        ),
+    ] = False,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Ask nobody and use no credentials: the program alone, against the base's."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what the working tree would do to every stack that it touches, against the commit where the branch left:
+    resources, images, build files, Dagster+, rights, restarts, rules, costs. It reads only, on a copy of the state.
+
+    Examples: [bold]hybrid review[/]  ·  [bold]hybrid review --base origin/main --fail-on delete,policy[/]  ·
+    [bold]hybrid review --offline --output review[/]
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from hybrid.cli.console import answer_json, note
+    from hybrid.cli.tools import pulumi_with_progress
+    from hybrid.forge.ci import CiRun
+    from hybrid.review.reviewer import Request
+    from hybrid.review.reviewer import review as made
+    from hybrid.review.verdict import grounds
+
+    on = grounds(fail_on)
+    workspace, run = Workspace.of_this_checkout(), CiRun.here()
+    if every and stack:
+        raise UsageError("--all and --stack exclude each other.", next_step="give one of them.")
+    request = Request(
+        workspace=workspace,
+        base=base or _base(workspace, run),
+        stacks=tuple(stack or ()),
+        every=every,
+        head=run.sha if run.event == "pull_request" else None,
+        policies=policies,
+        secrets=secrets,
+        offline=offline,
+    )
+    found = made(request, pulumi_with_progress, note)
+    if output is not None:
+        _write(found, output, run)
+    if as_json:
+        answer_json(found.document())
+    else:
+        _print(found)
+    _end(found, on)
+
+
+@app.command()
+def post(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A review.json that `hybrid review --output` wrote.")],
+    pull_request: Annotated[
+        int | None, typer.Option("--pull-request", metavar="N", min=1, help="The pull request. Default: what CI says.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put a review under its pull request: one comment, made once and updated in place. The text is made here from
+    FILE, which may be a stranger's. A review of a commit that is not the newest any more is not posted.
+
+    Example: [bold]hybrid review post review/review.json --pull-request 12[/]
+    """
+    from hybrid.cli.console import answer_json, note
+    from hybrid.forge.ci import CiRun
+    from hybrid.forge.forge import forge_of
+    from hybrid.review.document import LARGEST_BYTES, parse
+    from hybrid.review.markdown import MARKER, markdown
+
+    run = CiRun.here()
+    number = pull_request or run.pull_request
+    if number is None:
+        raise UsageError("It is not known which pull request the review is of.", next_step="give --pull-request N.")
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read.", why=error.strerror, next_step="name a review.json.") from None
+    found = parse(content)
+    forge = forge_of(run, os.environ)
+    newest = forge.pull_request(number).head_sha
+    if newest != found.head.sha:
+        note(f"Not posted: the review is of {found.head.sha[:10]}, and the pull request has {newest[:10]} by now.")
+        if as_json:
+            answer_json({"url": None, "created": False, "posted": False})
+        return
+    written = forge.upsert_comment(number, MARKER, markdown(found, run_url=run.run_url))
+    if as_json:
+        answer_json({"url": written.url, "created": written.created, "posted": True})
+    else:
+        note(f"{'Posted' if written.created else 'Updated'}: {written.url}")
+
+
+def _base(workspace: Workspace, run: CiRun) -> str:
+    """Where the change is meant to go: the base of the pull request, else the branch of the pipeline."""
+    from hybrid.engine.pipeline import read_pipeline
+
+    branch = run.base_branch or read_pipeline(workspace).branch
+    return f"origin/{branch}" if _is_known(workspace, f"refs/remotes/origin/{branch}") else branch
+
+
+def _is_known(workspace: Workspace, reference: str) -> bool:
+    import subprocess
+
+    command = ["git", "rev-parse", "--verify", "--quiet", reference]
+    try:
+        return subprocess.run(command, cwd=workspace.root, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False  # what git cannot tell is said by the review itself
+
+
+def _write(found: Review, folder: Path, run: CiRun) -> None:
+    import json
+
+    from hybrid.delivery.written_files import write_files
+    from hybrid.redaction import redact
+    from hybrid.review.markdown import markdown
+
+    document = redact(json.dumps(found.document(), indent=2, ensure_ascii=False)) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_files(folder.resolve(), {_FILES[0]: document, _FILES[1]: redact(markdown(found, run_url=run.run_url))})
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be written.", why=error.strerror, next_step="name another folder by --output."
+        ) from None
+
+
+def _end(found: Review, on: tuple[str, ...]) -> None:
+    from hybrid.review.verdict import ReviewFailed, reasons
+
+    failed = [stack.stack for stack in found.stacks if stack.standing == "failed"]
+    if failed:
+        raise EngineError(
+            f"{', '.join(failed)} could not be previewed.",
+            why="\n".join(_first_reason(stack) for stack in found.stacks if stack.standing == "failed"),
+            next_step="mend that, and review again; the other parts are told all the same.",
+        )
+    if why := reasons(found, on):  # type: ignore[arg-type]
+        raise ReviewFailed("The review has what --fail-on names:", why="\n".join(why), next_step="see above.")
+
+
+def _first_reason(stack: StackReview) -> str:
+    return next((f"{stack.stack}: {each.why}" for each in stack.missing if each.part == "preview"), stack.stack)
+
+
+def _print(found: Review) -> None:
+    from rich.text import Text
+
+    from hybrid.cli.console import note, out
+
+    for stack in found.stacks:
+        out.print(Text(f"{stack.stack}  ", style="bold") + Text(_summary(stack)))
+        for line, style in _lines(stack):
+            out.print(Text(f"  {line}", style=style))
+    if not found.stacks:
+        note("No stack is touched.")
+    elif found.untouched:
+        note(f"Not touched: {', '.join(found.untouched)}.")
+
+
+def _summary(stack: StackReview) -> str:
+    if stack.standing in ("failed", "removed"):
+        return {"failed": "could not be previewed", "removed": "its file is deleted; it goes on standing"}[
+            stack.standing
+        ]
+    counts = ", ".join(f"{count} to {name}" for name, count in stack.operations.items())
+    cost = ""
+    if stack.costs is not None and stack.costs.after is not None:
+        before = f"{stack.costs.before:.2f} → " if stack.costs.before not in (None, stack.costs.after) else ""
+        cost = f"  $ {before}{stack.costs.after:.2f} a month"
+    return f"{counts or 'nothing would change'}{' (new)' if stack.standing == 'new' else ''}{cost}"
+
+
+def _lines(stack: StackReview) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    for finding in stack.policies:
+        style = "red" if finding.level == "mandatory" else "yellow"
+        lines.append((f"{finding.level}  {finding.policy}  {finding.resource}: {finding.message}", style))
+    for restart in stack.restarts:
+        lines.append((f"! restarts the agent: {restart.resource} ({', '.join(restart.because)})", "yellow"))
+    marks = {"create": "+", "delete": "-"}
+    for step in stack.steps:
+        because = f"  ({', '.join(step.because[:6])})" if step.because else ""
+        style = "red" if step.operation in ("delete", "replace") else ""
+        lines.append((f"{marks.get(step.operation, '~')} {step.operation} {step.resource}{because}", style))
+    for change in stack.iam:
+        for sign, statements in (("+", change.added), ("-", change.removed)):
+            lines += [(f"{sign} {change.resource}: {s.effect} {s.action} on {s.resource}", "") for s in statements]
+    for each in stack.locations:
+        if each.standing not in ("same", "untouched"):
+            paths = ", ".join(one.path for one in each.changes) if each.standing == "changed" else ""
+            lines.append((f"Dagster+ {each.name}: {each.standing}{f' ({paths})' if paths else ''}", ""))
+    lines += [(f"build file {each.path} differs", "") for each in stack.build_files]
+    for missing in stack.missing:
+        lines.append((f"not looked at, {missing.part}: {missing.why}", "yellow"))
+    return [(_redacted(line), style) for line, style in lines]
+
+
+def _redacted(line: str) -> str:
+    from hybrid.redaction import redact
+
+    return redact(line)

@@ -1,0 +1,132 @@
+"""`branch.yml`: a branch deployment for each pull request."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hybrid.workflows import actions
+from hybrid.workflows.github_review import TRUSTED
+from hybrid.workflows.github_steps import aws_credentials, checked_out, forget_empty, secret_lines
+from hybrid.workflows.pipeline import Pipeline, filled, quoted
+
+_HEAD: Final = """\
+# A branch deployment for each pull request of this repository (docs/ci.md). It is made by the pull request's own code, in
+# the environment `branch`, whose token may change branch deployments and no other. It goes when the pull request is
+# closed, by the code of the base; what was missed goes at night.
+name: branch deployment
+
+on:
+  pull_request:
+    branches: [<<branch>>]
+    types: [opened, synchronize, reopened, closed]
+  schedule:
+    - cron: "41 2 * * *"
+
+permissions: {}
+
+jobs:
+  open:
+    name: Open
+    if: >-
+      github.event_name == 'pull_request' && github.event.action != 'closed' &&
+      <<trusted>>
+    runs-on: <<runner>>
+    timeout-minutes: 60
+    # an image that is half pushed is taken up by the next one
+    concurrency:
+      group: branch-${{ github.event.pull_request.number }}
+      cancel-in-progress: false
+    environment:
+      name: branch
+      url: ${{ steps.open.outputs.url }}
+    permissions:
+      contents: read # the code
+      id-token: write # the role that pushes images
+    steps:
+"""
+
+_OPEN: Final = """\
+      - name: Open
+        id: open
+        env:
+          DAGSTER_CLOUD_API_TOKEN: ${{ secrets.DAGSTER_CLOUD_API_TOKEN }}
+          <<secrets>>
+        run: |
+          <<forget>>
+          .venv/bin/hybrid branch open --wait --json | tee "$RUNNER_TEMP/branch.json"
+          url=$(.venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["url"])' < "$RUNNER_TEMP/branch.json")
+          printf 'url=%s\\n' "$url" >> "$GITHUB_OUTPUT"
+
+  close:
+    name: Close
+    if: >-
+      github.event_name == 'pull_request' && github.event.action == 'closed' &&
+      <<trusted>>
+    runs-on: <<runner>>
+    timeout-minutes: 20
+    concurrency:
+      group: branch-${{ github.event.pull_request.number }}
+      cancel-in-progress: false
+    environment: branch
+    permissions:
+      contents: read # the code of the base
+      id-token: write # the role that removes images
+    steps:
+"""
+
+_CLOSE: Final = """\
+      - name: Close
+        env:
+          DAGSTER_CLOUD_API_TOKEN: ${{ secrets.DAGSTER_CLOUD_API_TOKEN }}
+        run: .venv/bin/hybrid branch close
+
+  stale:
+    name: Close what was missed
+    if: github.event_name == 'schedule'
+    runs-on: <<runner>>
+    timeout-minutes: 30
+    concurrency:
+      group: branch-stale
+      cancel-in-progress: false
+    environment: branch
+    permissions:
+      contents: read # the code
+      id-token: write # the role that removes images
+      pull-requests: read # which are closed
+    steps:
+"""
+
+_STALE: Final = """\
+      - name: Close
+        env:
+          DAGSTER_CLOUD_API_TOKEN: ${{ secrets.DAGSTER_CLOUD_API_TOKEN }}
+          GITHUB_TOKEN: ${{ github.token }}
+        run: .venv/bin/hybrid branch close --stale --yes
+"""
+
+
+def branch_workflow(pipeline: Pipeline) -> str:
+    """Its own head is opened, not the merge with the base: what the pull request's author has."""
+    names = [name for name in pipeline.branch_secrets if name not in ("DAGSTER_CLOUD_API_TOKEN",)]
+    lines = secret_lines(names)
+    values = {
+        "branch": quoted(pipeline.branch),
+        "trusted": TRUSTED,
+        "runner": actions.RUNNER,
+        "secrets": lines.strip(),
+        "forget": forget_empty("DAGSTER_CLOUD_API_TOKEN", *(name for name in names if f" {name}:" in lines)).strip(),
+    }
+    return "".join(
+        (
+            filled(_HEAD, **values),
+            checked_out(ref="${{ github.event.pull_request.head.sha }}", whole=True),
+            aws_credentials(),
+            filled(_OPEN, **values),
+            checked_out(ref="${{ github.event.pull_request.base.sha }}", whole=True),
+            aws_credentials(),
+            filled(_CLOSE, **values),
+            checked_out(ref=quoted(pipeline.branch), whole=True),
+            aws_credentials(),
+            _STALE,
+        )
+    )
