@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from hybrid.engine import backend, events, history, program
 from hybrid.engine.lock import UpdateLock, dead_engine_locks
-from hybrid.errors import EngineError, StackBusyError, StoppedError
+from hybrid.errors import EngineError, PolicyRefusedError, StackBusyError, StoppedError
 from hybrid.redaction import redact
 from hybrid.toolchain import Pulumi
 from hybrid.workspace import Workspace
@@ -54,6 +54,13 @@ class Outcome:
     errors: list[events.Message] = field(default_factory=list)
     restarts: events.AgentRestarts = field(default_factory=events.AgentRestarts)
     """What starts the agent anew, and so redeploys every code location."""
+    policies: list[events.PolicyFinding] = field(default_factory=list)
+    """What the policy packs found, in order; empty, too, when none was asked for."""
+
+    @property
+    def refused(self) -> list[events.PolicyFinding]:
+        """The findings that an update with these packs would not get past."""
+        return [finding for finding in self.policies if finding.level == "mandatory"]
 
     @property
     def changes(self) -> dict[str, int]:
@@ -69,6 +76,8 @@ class Outcome:
                 self.steps.append(event)
             case events.Message(severity="error", ephemeral=False):
                 self.errors.append(event)
+            case events.PolicyFinding() if event not in self.policies:
+                self.policies.append(event)
             case _:
                 pass
 
@@ -93,8 +102,14 @@ class Engine:
         self._environment = {**backend.environment(workspace, stack, pulumi, given), "PULUMI_DEBUG_COMMANDS": "true"}
         self._interrupts = 0
 
-    def run(self, command: Command, listener: Listener, targets: Sequence[str] = ()) -> Outcome:
+    def run(
+        self, command: Command, listener: Listener, targets: Sequence[str] = (), policy_packs: Sequence[Path] = ()
+    ) -> Outcome:
         """Run ``command`` to its end; with ``targets`` (names of resources) the others stay as they are.
+
+        ``policy_packs``: folders with a PulumiPolicy.yaml that every resource is held against, in what runs the
+        program. A preview that breaks a mandatory rule has an outcome like any other, with ``refused``; an update
+        raises ``PolicyRefusedError``, and rules about single resources stop it before that resource is touched.
 
         Raises ``StackBusyError`` when somebody else updates the stack, ``EngineError`` when the engine ended with
         errors. What only reads takes no lock of ours: it changes nothing.
@@ -108,7 +123,10 @@ class Engine:
                 self._clear_dead_locks()
             if command not in _READS:
                 self._ensure_stack()
-            outcome, code, words = self._update(command, listener, lock if writes else None, targets)
+            packs = policy_packs if command in _RUNS_PROGRAM else ()
+            outcome, code, words = self._update(command, listener, lock if writes else None, targets, packs)
+            if outcome.refused and not outcome.errors and not writes and not self._interrupts:
+                return outcome  # the engine ends with an error for the findings, and has looked at everything
             if code != 0 or outcome.errors:
                 raise self._error(command, outcome, code, words)
             if command == "destroy":
@@ -175,7 +193,12 @@ class Engine:
         )
 
     def _update(
-        self, command: Command, listener: Listener, lock: UpdateLock | None, targets: Sequence[str]
+        self,
+        command: Command,
+        listener: Listener,
+        lock: UpdateLock | None,
+        targets: Sequence[str],
+        packs: Sequence[Path],
     ) -> tuple[Outcome, int, str]:
         outcome = Outcome()
         with (
@@ -183,7 +206,7 @@ class Engine:
             program.served() if command in _RUNS_PROGRAM else nullcontext() as client,
         ):
             log = Path(folder) / "events"
-            process = self._start(self._arguments(command, log, client, targets), Path(folder) / "output")
+            process = self._start(self._arguments(command, log, client, targets, packs), Path(folder) / "output")
             if lock is not None:
                 lock.record_child(process.pid)
             with self._interruptible(process):
@@ -193,7 +216,9 @@ class Engine:
             words = (Path(folder) / "output").read_text(encoding="utf-8", errors="replace")
         return outcome, process.returncode, redact(words)
 
-    def _arguments(self, command: Command, log: Path, client: str | None, targets: Sequence[str]) -> list[str]:
+    def _arguments(
+        self, command: Command, log: Path, client: str | None, targets: Sequence[str], packs: Sequence[Path]
+    ) -> list[str]:
         arguments = [
             str(self._pulumi.executable),
             *_PULUMI_S.get(command, (command,)),
@@ -203,6 +228,7 @@ class Engine:
         ]
         arguments += ["--color", "never", "--event-log", str(log)]
         arguments += [f"--target=**::{name}" for name in targets]
+        arguments += [f"--policy-pack={_startable(pack)}" for pack in packs]
         if command in _WRITES:
             arguments += ["--yes", "--skip-preview"]
         if command == "destroy":
@@ -274,6 +300,8 @@ class Engine:
                 why=words.strip(),
                 next_step="wait for it to end; if you know that it is gone, `pulumi cancel` frees the stack.",
             )
+        if outcome.refused and not outcome.errors:
+            return policies_refused(outcome.refused, f"hybrid {_TYPED[command]} {self._stack} --policies")
         texts = _own_words(outcome.errors) or [words.strip()[-4000:] or f"Pulumi ended with code {code}."]
         said = any("Next: " in text for text in texts)  # errors of ours bring their own next step
         again = f"mend that and run `hybrid {_TYPED[command]} {self._stack}` again; it goes on from what stands."
@@ -282,6 +310,22 @@ class Engine:
             why="\n".join(texts),
             next_step=None if said else again,
         )
+
+
+def _startable(pack: Path) -> Path:
+    """The program that starts a pack, where its folder has one: the host for Python that is built where Pulumi has no
+    download (docs/toolchain.md) starts no folders."""
+    return next(iter(sorted(pack.glob("pulumi-analyzer-*"))), pack) if pack.is_dir() else pack
+
+
+def policies_refused(findings: Sequence[events.PolicyFinding], again: str) -> PolicyRefusedError:
+    """The error that names all mandatory findings, whose whole messages listeners have had. ``again``: the command for
+    when they are mended."""
+    return PolicyRefusedError(
+        f"The policy pack refuses this: {len(findings)} finding{'s' if len(findings) > 1 else ''}.",
+        why="\n".join(f"{finding.policy}: {finding.what}" for finding in findings),
+        next_step=f"mend what it says, or allow it in stacks/policy_exceptions.py; then `{again}`.",
+    )
 
 
 def _own_words(errors: list[events.Message]) -> list[str]:

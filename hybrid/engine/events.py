@@ -129,13 +129,39 @@ class AgentRestarts:
 
 
 @dataclass(frozen=True)
+class PolicyFinding:
+    """A rule of a policy pack that a resource breaks; ``resource`` is None for one that the whole stack breaks."""
+
+    policy: str
+    pack: str
+    level: Literal["mandatory", "advisory"]
+    message: str
+    """Its first line is why the rule is there; then what is wrong, what to do and how to allow it, as the pack says."""
+    resource: ResourceName | None = None
+
+    @property
+    def what(self) -> str:
+        """What is wrong, in one line."""
+        why, _, rest = self.message.partition("\n")
+        return rest.partition("\n")[0] or why
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "policy": self.policy,
+            "level": self.level,
+            "resource": str(self.resource) if self.resource else "",
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True)
 class Summary:
     """The engine's own last word; its counts include the frame of stack and components."""
 
     changes: dict[str, int] = field(default_factory=dict)
 
 
-Event = StepStarted | StepEnded | Message | Summary
+Event = StepStarted | StepEnded | Message | PolicyFinding | Summary
 
 
 def parse(line: str) -> Event | None:
@@ -164,6 +190,8 @@ def parse(line: str) -> Event | None:
             )
     if diagnostic := document.get("diagnosticEvent"):
         return _message(diagnostic)
+    if violation := document.get("policyEvent"):
+        return _finding(violation)
     if summary := document.get("summaryEvent"):
         return Summary({str(key): int(value) for key, value in (summary.get("resourceChanges") or {}).items()})
     return None
@@ -230,6 +258,19 @@ def _message(diagnostic: dict[str, Any]) -> Message | None:
         text=text,
         resource=ResourceName.from_urn(urn) if urn else None,
         ephemeral=bool(diagnostic.get("ephemeral")),
+    )
+
+
+def _finding(violation: dict[str, Any]) -> PolicyFinding:
+    urn = str(violation.get("resourceUrn") or "")
+    whole_stack = not urn or "::pulumi:pulumi:Stack::" in urn
+    return PolicyFinding(
+        policy=str(violation.get("policyName", "")),
+        pack=str(violation.get("policyPackName", "")),
+        # besides these two there is only "remediate", for what the pack could not put right; the engine goes on then
+        level="mandatory" if violation.get("enforcementLevel") == "mandatory" else "advisory",
+        message=redact(_without_marks(str(violation.get("message", ""))).strip()),
+        resource=None if whole_stack else ResourceName.from_urn(urn),
     )
 
 

@@ -9,6 +9,8 @@ Shapes: pulumi sdk/go/common/apitype/core.go (deployments), pkg/backend/diy/stat
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
 import json
 import secrets
@@ -87,14 +89,43 @@ def secret_config(file: str, base_file: str | None) -> dict[str, str]:
     }
 
 
+def plain_config(file: str) -> dict[str, str]:
+    """The other keys of a stack file as a program gets them: structured values as JSON."""
+    config = _document(file).get("config") or {}
+    return {str(key): _as_text(value) for key, value in dict(config).items() if not _holds_a_secret(value)}
+
+
+def _as_text(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case bool() | list() | dict():
+            return json.dumps(value, default=str)
+    return str(value)
+
+
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, Mapping):
         if value.get(_SIGNATURE) == _SECRET:
-            return {_SIGNATURE: _SECRET, "plaintext": json.dumps(WITHHELD)}
+            return {_SIGNATURE: _SECRET, "plaintext": _stand_in(str(value.get("ciphertext", "")))}
         return {key: _without_secrets(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_secrets(item) for item in value]
     return value
+
+
+def _stand_in(ciphertext: str) -> str:
+    """JSON in place of what the ciphertext hides. Providers mark properties as secret that nobody has set; as anything
+    but nothing they would differ from the program's. Its length tells: the cipher, AES-GCM, adds 16 bytes
+    (sdk/go/common/resource/config/crypt.go)."""
+    version, _, rest = ciphertext.partition(":")
+    try:
+        length = len(base64.b64decode(rest.partition(":")[2], validate=True)) - 16 if version == "v1" else None
+    except (binascii.Error, ValueError):
+        length = None
+    return {2: '""', 4: "null"}.get(length or 0, json.dumps(WITHHELD))
 
 
 def _secure(text: str) -> dict[str, str]:

@@ -82,14 +82,14 @@ class ReviewedActions:
 
 
 def embedded(body: str) -> ReviewedActions | None:
-    """What ``embed`` has put into a comment; None: nothing, or nothing that can be read. A comment may have been
-    edited by anybody who may write to the repository."""
-    found = _MARK.search(body)
-    if found is None or len(found[1]) > _LARGEST_PACKED:
+    """What ``embed`` has put into a comment; None: nothing, or nothing that can be read. Ours is the last: before it
+    stand the words of a pull request. A comment may have been edited by anybody who may write to the repository."""
+    found = _MARK.findall(body)
+    if not found or len(found[-1]) > _LARGEST_PACKED:
         return None
     try:
         unpacker = zlib.decompressobj()
-        text = unpacker.decompress(base64.b64decode(found[1], validate=True), _LARGEST_UNPACKED)
+        text = unpacker.decompress(base64.b64decode(found[-1], validate=True), _LARGEST_UNPACKED)
         document = json.loads(text)
         stacks = {str(name): _actions(said) for name, said in document["stacks"].items()}
         return ReviewedActions(str(document["head"]), stacks)

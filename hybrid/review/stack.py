@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from hybrid.engine.backend import is_personal
 from hybrid.engine.copied import CopiedStack
 from hybrid.engine.engine import Listener
 from hybrid.engine.events import Event
@@ -117,10 +118,16 @@ class _Work:
         )
 
     def _base(self) -> Stack | None:
-        """The stack at the base; None: it was not there, or cannot be read by the code of now."""
-        if self.base is None or not self.base.workspace.stack_file(self.name).exists():
+        """The stack at the base; None: it was not there, or cannot be read by the code of now. A personal file is in no
+        commit, so it is taken as it is."""
+        if self.base is None:
             return None
         workspace = self.base.workspace
+        file = workspace.stack_file(self.name)
+        if not file.exists() and is_personal(self.workspace, self.name):
+            file.write_text(_content(self.workspace.stack_file(self.name)), encoding="utf-8")
+        if not file.exists():
+            return None
         found: Stack | None = self._part("base", lambda: Stack.read(workspace, self.name), None)
         return found
 
@@ -142,7 +149,7 @@ class _Work:
         base_file = None
         if self.base is not None:
             file = self.base.workspace.stack_file(self.name)
-            base_file = file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
+            base_file = _content(file) if file.exists() else None
         return CopiedStack.of(
             self.workspace, self.name, self.pulumi, self.environ, base_file=base_file, withheld=self.withheld
         )
@@ -192,6 +199,10 @@ class _Work:
     def _lacks(self, part: PartName, error: HybridError) -> None:
         why = redact("\n".join(text for text in (error.what, error.why) if text))[:_LONGEST_WORDS]
         self.missing.append(Missing(part=part, why=why, next_step=redact(error.next_step) if error.next_step else None))
+
+
+def _content(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
 
 
 def _findings(outcome: Any) -> tuple[PolicyFinding, ...]:

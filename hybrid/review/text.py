@@ -26,8 +26,8 @@ def code(text: str, *, longest: int = _LONGEST) -> str:
     shown = visible(text)
     if len(shown) > longest:
         shown = f"{shown[: longest - 1]}…"
-    # a pipe would end a table's cell even in code; in HTML it may stand as a reference
-    escaped = html.escape(shown, quote=False).replace("|", "&#124;").replace("`", "&#96;")
+    # HTML keeps Markdown's signs from nothing: a link or stars would be rendered in it, a pipe would end a table's cell
+    escaped = _ADDRESS.sub(_references, _MARKUP.sub(_references, html.escape(shown, quote=False)))
     return f"<code>{escaped or ' '}</code>"
 
 
@@ -36,13 +36,20 @@ def plain(text: str, *, longest: int = 2000) -> str:
     shown = visible(text)
     if len(shown) > longest:
         shown = f"{shown[: longest - 1]}…"
-    escaped = _MARKUP.sub(lambda found: f"&#{ord(found[0])};", html.escape(shown, quote=False))
-    # forges look for mentions, references and addresses in what is rendered, so a reference to the sign is not enough
-    return _LINKS.sub(lambda found: f"{found[0]}&#8203;", escaped)
+    # forges look for mentions, references and addresses in what is rendered, so a reference to the sign is not enough;
+    # before the references are made, for these hold the sign of one themselves
+    parted = _LINKS.sub(lambda found: f"{found[0]}{_NOTHING}", shown)
+    return _MARKUP.sub(_references, html.escape(parted, quote=False)).replace(_NOTHING, "&#8203;")
 
 
 _MARKUP: Final = re.compile(r"[\\`*_\[\]|~]|^(?:[-+>]|\d+[.)])")
+_NOTHING: Final = "\N{ZERO WIDTH SPACE}"
+_ADDRESS: Final = re.compile(r":(?=//)|\bwww(?=\.)")
 _LINKS: Final = re.compile(r"@|#(?=\d)|!(?=\d)|:(?=//)|\bwww(?=\.)")
+
+
+def _references(found: re.Match[str]) -> str:
+    return "".join(f"&#{ord(char)};" for char in found[0])
 
 
 def block(text: str, language: str = "") -> str:
@@ -55,4 +62,6 @@ def block(text: str, language: str = "") -> str:
 
 
 def _line(text: str) -> str:
+    # in a block nothing acts for a reader, but who looks for one of our marks must not find a stranger's
+    text = text.replace("<!--", "<! --")
     return "".join("�" if unicodedata.category(char) in _INVISIBLE and char != "\t" else char for char in text)

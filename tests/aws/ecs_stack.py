@@ -76,6 +76,18 @@ class MotoWithTasks(Moto):
         finally:
             denied += self._tell("role", None)
 
+    @contextmanager
+    def reading_only(self) -> Iterator[list[Call]]:
+        """AWS refuses every write while the block runs. What was tried is in the list after it."""
+        self._tell("reads-only", True)
+        tried: list[Call] = []
+        try:
+            with self.recorded() as calls:
+                yield tried
+        finally:
+            self._tell("reads-only", False)
+            tried += [call for call in calls if not call.reads]
+
     def _refuse(self, operations: Mapping[str, str]) -> None:
         self._tell("refused", operations)
 

@@ -20,6 +20,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from tests.aws.moto_gaps import GAPS as GAPS_OF_OTHERS
+from tests.aws.moto_server import Call
 from tests.standins.ecs import aws_calls, gaps_of_cloud_map, gaps_of_services, gaps_of_tasks, scheduler, world
 from tests.standins.ecs.aws_calls import AwsCall
 from tests.standins.ecs.patching import close_for_good
@@ -28,6 +29,7 @@ from tests.standins.ecs.record import Lines
 _TURN = 0.1  # seconds
 _CONTROL = "/hybrid-tests/refused"
 _ROLE = "/hybrid-tests/role"
+_READS_ONLY = "/hybrid-tests/reads-only"
 _NEEDS_NO_PERMISSION = ("sts", "GetCallerIdentity")
 Start = Callable[..., Any]
 
@@ -71,6 +73,8 @@ class Front:
         self._role: str | None = None
         """Whoever calls has this role and what its policies say; None: everybody may everything."""
         self._denied: list[str] = []
+        self._reads_only = False
+        """Whether every write is refused."""
         self._iam = world.iam()
         self._moto = DomainDispatcherApplication(create_backend_app)
 
@@ -83,6 +87,9 @@ class Front:
         if environ.get("PATH_INFO") == _ROLE:
             denied, self._denied, self._role = self._denied, [], json.loads(body)
             return _answer(start, "200 OK", "application/json", json.dumps(denied).encode())
+        if environ.get("PATH_INFO") == _READS_ONLY:
+            self._reads_only = json.loads(body)
+            return _answer(start, "200 OK", "application/json", b"{}")
         call = aws_calls.read(environ, body)
         if call is None:
             return self._moto(environ, start)
@@ -111,7 +118,7 @@ class Front:
             operation, _, contained = named.partition(" ")
             if operation == f"{call.service}:{call.operation}" and contained in json.dumps(call.params, default=str):
                 return code
-        return None
+        return "" if self._reads_only and not Call(call.service, call.operation).reads else None
 
 
 def _body(environ: dict[str, Any]) -> bytes:

@@ -89,7 +89,7 @@ class Checkout:
         shutil.copytree(
             REPOSITORY / "stacks", root / "stacks", ignore=shutil.ignore_patterns("Pulumi.*", "__pycache__")
         )
-        for name in ("hybrid", "agent", "infra", ".venv"):
+        for name in ("hybrid", "agent", "infra", "policies", ".venv"):
             (root / name).symlink_to(REPOSITORY / name)
         (root / "locations").mkdir()
         if shared is not None:
