@@ -15,6 +15,7 @@ from agent.ecs_names import EcsNames
 from infra.place import Place
 from infra.statements import Conditions, Statement
 
+
 @dataclass(frozen=True)
 class ReadScope:
     """What the statements are narrowed to."""
@@ -53,6 +54,11 @@ class ReadScope:
         return f"arn:{self.names.partition}:s3:::{self.bucket}"
 
     @property
+    def by_s3(self) -> str:
+        """What ``kms:ViaService`` is when S3 uses a key; the state may lie in another region than the stack."""
+        return f"s3.*.{self.place.domain}"
+
+    @property
     def repositories(self) -> str:
         return self.names.arn("ecr", f"repository/{self.names.base}/*")
 
@@ -61,7 +67,7 @@ def review_statements(scope: ReadScope) -> tuple[Statement, ...]:
     """Of the role that previews a pull request. It is in the hands of whoever may open one: no statement gives the
     value of a secret or an object of the stack's bucket, and what would is denied, so that no policy that is attached
     later gives it either."""
-    return (*_previewing(scope), *_state(scope), *_denied(scope))
+    return (_look_for_the_stack(scope), *_previewing(scope), *_state(scope), *_denied(scope))
 
 
 def drift_statements(scope: ReadScope) -> tuple[Statement, ...]:
@@ -70,16 +76,19 @@ def drift_statements(scope: ReadScope) -> tuple[Statement, ...]:
     return (*_previewing(scope), *_state(scope), *_refreshing(scope), *_comparing_secrets(scope))
 
 
+def _look_for_the_stack(scope: ReadScope) -> Statement:
+    return Statement(
+        sid="LookForTheStack",
+        actions=("iam:GetRole",),
+        resources=(scope.agent_role_arn,),
+        why="Whether anything of the stack stands, which decides what is taken up again.",
+    )
+
+
 def _previewing(scope: ReadScope) -> list[Statement]:
     """Without looking at what stands: what the program itself asks, and what provider and registries are asked."""
     names = scope.names
     return [
-        Statement(
-            sid="LookForTheStack",
-            actions=("iam:GetRole",),
-            resources=(scope.agent_role_arn,),
-            why="Whether anything of the stack stands, which decides what is taken up again.",
-        ),
         Statement(
             sid="LookForTheBucket",
             actions=("s3:GetBucketTagging", "s3:ListBucket", "s3:ListBucketVersions"),
@@ -125,13 +134,18 @@ def _previewing(scope: ReadScope) -> list[Statement]:
                 "ec2:DescribeAvailabilityZones",
                 "ec2:DescribeRouteTables",
                 "ec2:DescribeSubnets",
-                "ec2:DescribeVpcAttribute",
                 "ec2:DescribeVpcs",
             ),
             resources=("*",),
             conditions=_here(scope),
             why="The zones of the region, or the network that is adopted. EC2 takes no resource here, so networks of"
             " the whole account are told, in this region.",
+        ),
+        Statement(
+            sid="ReadNetwork",
+            actions=("ec2:DescribeVpcAttribute",),
+            resources=(names.arn("ec2", "vpc/*"),),
+            why="Whether names are resolved in the network, whose id is not known before.",
         ),
     ]
 
@@ -160,7 +174,7 @@ def _state(scope: ReadScope) -> list[Statement]:
                 sid="DecryptState",
                 actions=("kms:Decrypt",),
                 resources=(scope.state_key_arn,),
-                conditions={"StringEquals": {"kms:ViaService": scope.place.via("s3")}},
+                conditions={"StringLike": {"kms:ViaService": scope.by_s3}},
                 why="S3 uses the bucket's key on the reader's behalf; secrets within the state stay ciphertext.",
             )
         )
@@ -187,7 +201,7 @@ def _denied(scope: ReadScope) -> list[Statement]:
             sid="NoDecryption",
             actions=("kms:Decrypt",),
             resources=("*",),
-            conditions={"StringNotEquals": {"kms:ViaService": scope.place.via("s3")}},
+            conditions={"StringNotLike": {"kms:ViaService": scope.by_s3}},
             effect="Deny",
             why="Nor does it decrypt the stack's secrets in the state. Only S3 may, for the bucket of the state.",
         ),
@@ -232,7 +246,6 @@ def _in_iam(scope: ReadScope) -> list[Statement]:
 
 
 def _in_storage(scope: ReadScope) -> list[Statement]:
-    names = scope.names
     return [
         Statement(
             sid="ReadBucket",
@@ -256,10 +269,10 @@ def _in_storage(scope: ReadScope) -> list[Statement]:
             why="How the bucket is set up.",
         ),
         Statement(
-            sid="ReadRepositoriesWhole",
-            actions=("ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy"),
+            sid="ReadLifecycles",
+            actions=("ecr:GetLifecyclePolicy",),
             resources=(scope.repositories,),
-            why="How the repositories are set up.",
+            why="What of the repositories expires.",
         ),
         Statement(
             sid="ReadSecretsPolicy",
@@ -340,8 +353,8 @@ def _around(scope: ReadScope) -> list[Statement]:
         Statement(
             sid="FindLogGroups",
             actions=("logs:DescribeLogGroups",),
-            resources=(names.arn("logs", "log-group:*"),),
-            why="The log groups. They are found by listing, which takes no single one.",
+            resources=("*",),
+            why="The log groups. They are found by listing all; AWS takes no resource here.",
         ),
         Statement(
             sid="ReadLogGroups",
@@ -350,10 +363,16 @@ def _around(scope: ReadScope) -> list[Statement]:
             why="Their tags. What is logged is not told.",
         ),
         Statement(
+            sid="FindAlarms",
+            actions=("cloudwatch:DescribeAlarms",),
+            resources=(names.arn("cloudwatch", "alarm:*"),),
+            why="The alarms. They are asked for together with composite ones, of which AWS tells only who may see all.",
+        ),
+        Statement(
             sid="ReadAlarms",
-            actions=("cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"),
+            actions=("cloudwatch:ListTagsForResource",),
             resources=(names.arn("cloudwatch", f"alarm:{base}-*"),),
-            why="The alarms.",
+            why="Their tags.",
         ),
         Statement(
             sid="ReadTopic",

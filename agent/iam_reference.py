@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from agent import ecs_policies
 from agent.ecs_grants import NamedByLocations
 from agent.ecs_names import EcsNames
 from agent.ecs_policies import PolicyScope
+from agent.ecs_reading import ReadScope, drift_statements, review_statements
 from infra.bucket import access_statements
+from infra.ci_role import AUDIENCE, GITHUB, Subject, ci_trust
 from infra.place import Place
 from infra.repository import login_statement, pull_statement
 from infra.roles import task_trust
@@ -39,6 +41,8 @@ and the agent puts it on everything that the agent makes.
 | `hybrid-prod-agent-execution` | ECS | starting the agent's task |
 | `hybrid-prod-code` | code servers and runs | what user code does in AWS; a location may have a role of its own |
 | `hybrid-prod-code-execution` | ECS | starting code servers and runs |
+| `hybrid-prod-review`, with `ci.reviews` | jobs of CI in the environment `review` | previews of pull requests, reading only |
+| `hybrid-prod-drift`, with `ci.drift` | jobs of CI in the environment `drift` | finding what was changed by hand, reading only |
 
 """
 
@@ -97,11 +101,12 @@ everywhere else.
 
 ## How this is proven
 
-`tests/unit/agent/test_ecs_policies.py` decides, by a stand-in for IAM, the calls that the agent's own code makes and
-over a hundred that must be denied. Each statement, action, resource and condition is taken away in turn, and something
-turns wrong, or its reason to stay is written down. `tests/contracts/test_iam_table.py` and `test_iam_policies.py` hold
-the stand-in and the policies against AWS's Service Authorization Reference. Whether AWS decides as its reference says,
-only an account can prove.
+`tests/unit/agent/test_ecs_policies.py` and `test_ecs_reading.py` decide, by a stand-in for IAM, the calls that the
+agent's own code and CI's previews make, and over a hundred that must be denied. Each statement, action, resource and
+condition is taken away in turn, and something turns wrong, or its reason to stay is written down.
+`tests/aws/test_ecs_reading.py` runs Pulumi's engine with what CI's reading roles allow. `tests/contracts/test_iam_table.py`
+and `test_iam_policies.py` hold the stand-in and the policies against AWS's Service Authorization Reference. Whether AWS
+decides as its reference says, only an account can prove.
 """
 
 
@@ -136,8 +141,29 @@ def markdown() -> str:
             "A namespace of another account: the role over there, which that account makes",
             ecs_policies.service_discovery_statements(_example(namespace_arn=_DISTANT)),
         ),
+        *_section("`ci.reviews`: `hybrid-prod-review`", [_ci_trust("review"), *review_statements(_READ)]),
+        *_section("`ci.drift`: `hybrid-prod-drift`", [_ci_trust("drift"), *drift_statements(_READ)]),
     ]
     return _HEAD + "\n".join(parts).strip() + "\n" + _TAIL
+
+
+_ROLES: Final = ("agent", "agent-execution", "code", "code-execution", "ci", "review", "drift")
+_READ: Final = ReadScope(
+    names=_NAMES,
+    bucket=_NAMES.bucket,
+    agent_role_arn=_PLACE.global_arn("iam", f"role/{_NAMES.role('agent')}"),
+    role_arns=tuple(_PLACE.global_arn("iam", f"role/{_NAMES.role(what)}") for what in _ROLES),
+    cluster=_NAMES.cluster,
+    state_bucket="acme-pulumi-state",
+    state_key_arn=_NAMES.arn("kms", "key/22222222-2222-3333-4444-555555555555"),
+    secrets_key_arn=_NAMES.arn("kms", "key/33333333-2222-3333-4444-555555555555"),
+)
+
+
+def _ci_trust(environment: str) -> Statement:
+    host = GITHUB.removeprefix("https://")
+    issuer = _PLACE.global_arn("iam", f"oidc-provider/{host}")
+    return ci_trust(issuer, host, AUDIENCE, [Subject.github("acme/data", environment=environment)])
 
 
 _MAP_ROLE: Final = "arn:aws:iam::210987654321:role/cloud-map"
@@ -178,12 +204,13 @@ def _added(**changes: object) -> list[Statement]:
 
 
 def _section(title: str, statements: Iterable[Statement]) -> list[str]:
-    rows = [f"| {_actions(s.actions)} | {_resources(s)} | {_conditions(s)} | {s.why} |" for s in statements]
+    rows = [f"| {_actions(s)} | {_resources(s)} | {_conditions(s)} | {s.why} |" for s in statements]
     return [f"## {title}", "", "| actions | on | only if | why |", "|---|---|---|---|", *rows, ""]
 
 
-def _actions(actions: Sequence[str]) -> str:
-    return "<br>".join(f"`{action}`" for action in actions)
+def _actions(statement: Statement) -> str:
+    named = "<br>".join(f"`{action}`" for action in statement.actions)
+    return named if statement.effect == "Allow" else f"denied:<br>{named}"
 
 
 def _resources(statement: Statement) -> str:
@@ -200,7 +227,7 @@ def _conditions(statement: Statement) -> str:
             if operator == "Null":
                 said.append(f"`{key}` {'is missing' if values == ['true'] else 'is there'}")
                 continue
-            verb = "is like" if "Like" in operator else "is"
+            verb = ("is not" if "Not" in operator else "is") + (" like" if "Like" in operator else "")
             absent = ", if it is there" if operator.endswith("IfExists") else ""
             said.append(f"`{key}` {verb} {' or '.join(f'`{_short(each)}`' for each in values)}{absent}")
     return "<br>".join(said)

@@ -56,6 +56,12 @@ class EngineError(HybridError):
     exit_code = 5
 
 
+class PolicyRefusedError(EngineError):
+    """A resource breaks a mandatory rule of the policy pack."""
+
+    exit_code = 11
+
+
 class StackBusyError(EngineError):
     """Another update of the same stack is running."""
 

@@ -36,6 +36,11 @@ _SHAPES: Final = (
     # "token" alone also announces names and sentences: only a value with a digit in it is taken for a secret.
     re.compile(rf"(?P<kept>token{_ANNOUNCED})(?=[A-Za-z_\-.+/~]*\d){_VALUE}", re.I),
     re.compile(r"(?P<kept>)A[KS]IA[0-9A-Z]{16}"),
+    # Tokens of GitHub, GitLab and Pulumi Cloud, which say by their beginnings what they are.
+    re.compile(
+        r"(?P<kept>)(?:gh[opsru]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{22,}|pul-[0-9a-f]{40}"
+        r"|gl(?:pat|cbt|ptt|rt|dt|ft|oas|soat|agent)-[A-Za-z0-9_\-]{20,})"
+    ),
 )
 # A variable whose name ends so holds a secret, whatever its value looks like.
 _TELLING_NAME: Final = re.compile(

@@ -60,6 +60,11 @@ class Workspace:
         return self.root / "stacks"
 
     @property
+    def policies(self) -> Path:
+        """The policy pack."""
+        return self.root / "policies"
+
+    @property
     def virtualenv(self) -> Path:
         return self.root / ".venv"
 

@@ -50,14 +50,14 @@ def variables(subject: Subject) -> Iterator[tuple[str, str]]:
                 )
         case kind if kind == CONTAINER:
             yield from _pairs(said.get("envs"))
-            yield from (("command", text) for key in ("command", "entrypoints") for text in texts(said.get(key)))
+            yield from _commands(said, "command", "entrypoints")
         case kind if kind == SERVICE:
             yield from _pairs(_container_spec(said).get("env"))
         case kind if kind == LOCATION:
             yield from _pairs_below(said.get("document"))
         case kind if kind == PROCESS:
             yield from _pairs(said.get("environment"))
-            yield from (("command", text) for text in texts(said.get("command")))
+            yield from _commands(said, "command")
         case kind if kind == FUNCTION:
             yield from _pairs(mapping(said.get("environment")).get("variables"))
 
@@ -98,9 +98,13 @@ def _pairs(said: Any) -> Iterator[tuple[str, str]]:
             name, equals, value = item.partition("=")
             yield (name, value) if equals else (name, "")
         else:
-            name, value = mapping(item).get("name"), mapping(item).get("value")
-            if isinstance(name, str) and isinstance(value, str):
-                yield name, value
+            pair = mapping(item)
+            if isinstance(pair.get("name"), str) and isinstance(pair.get("value"), str):
+                yield pair["name"], pair["value"]
+
+
+def _commands(said: Mapping[str, Any], *keys: str) -> Iterator[tuple[str, str]]:
+    yield from (("command", text) for key in keys for text in texts(said.get(key)))
 
 
 def _pairs_below(said: Any) -> Iterator[tuple[str, str]]:

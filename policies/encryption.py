@@ -75,10 +75,12 @@ def _key_of(subject: Subject) -> Any:
 
 
 def _unsaid(stack: Sequence[Subject]) -> Iterator[tuple[Subject, str]]:
-    for bucket in without_part(
-        stack, ENCRYPTION, own=lambda each: bool(each.properties.get("serverSideEncryptionConfiguration"))
-    ):
+    for bucket in without_part(stack, ENCRYPTION, own=_says_itself):
         yield bucket, f"{bucket} does not say how it is encrypted."
+
+
+def _says_itself(bucket: Subject) -> bool:
+    return bool(bucket.properties.get("serverSideEncryptionConfiguration"))
 
 
 AT_REST: Final = ResourceRule(
@@ -87,7 +89,11 @@ AT_REST: Final = ResourceRule(
     reason="A disk, a snapshot or a backup that leaves the account must be worth nothing without the key.",
     todo="turn the property on; most of these have to be made anew for it, so do it before they hold data.",
     looks_at="What AWS leaves in the clear unless told: "
-    + ", ".join(f"`{kind.rpartition(':')[0].removeprefix('aws:').partition('/')[0]}`" for kind in _SWITCHES)
+    + ", ".join(
+        f"`{kind.rpartition(':')[0].removeprefix('aws:').partition('/')[0]}`"
+        for kind in _SWITCHES
+        if not kind.startswith("aws:rds/i")
+    )
     + "; and queues that turn it off. ECR, Secrets Manager, CloudWatch Logs and Cloud Map always encrypt. SNS topics "
     "are left out: what the stack's alarms publish holds names and reasons, and alarms cannot publish to a topic with "
     "AWS's own key.",

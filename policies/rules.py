@@ -41,8 +41,8 @@ LATER: Final = Rule(
     level="advisory",
     reason="What only the update will know cannot be judged in a preview.",
     todo="run the update with the pack as well (`hybrid up --policies`); it judges each of them before it is made.",
-    looks_at="Resources of which a preview does not know the very values that a mandatory rule judges, such as a policy "
-    "with the ARN of something that is not made yet.",
+    looks_at="Resources of which a preview does not know the very values that a mandatory rule judges, such as a "
+    "policy with the ARN of something that is not made yet. Told once for a stack.",
 )
 
 ALLOWABLE: Final[tuple[Rule, ...]] = (*RESOURCE_RULES, *STACK_RULES)

@@ -14,8 +14,8 @@ from policies.subjects import Subject
 _BY_DIGEST: Final = re.compile(r"(?:[^@\s]+@)?sha256:[0-9a-f]{64}")
 
 AGENT_BY_VERSION: Final = re.compile(r"public\.ecr\.aws/dagster/dagster-cloud-agent:\d+\.\d+\.\d+")
-"""Dagster's own agent image at a version: the stack's default. Dagster publishes versions and no list of digests, the
-settings of the stack are held against that very version, and a rollback names it. ECS itself resolves the tag once for
+"""Dagster's own agent image at a version: the stack's default. Dagster names its releases by version, and the settings
+of the stack are held against that very version. ECS itself resolves the tag once for
 a deployment of the service, so that all of its tasks run the same image
 (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html). `hybrid:agent.mirrorImage` or a
 digest in `hybrid:agent.image` takes away the trust in the gallery."""
@@ -50,7 +50,7 @@ IMAGES: Final = ResourceRule(
     todo="name the image by its digest (`…@sha256:…`); what `hybrid` builds and pins is named so.",
     looks_at="Images of task definitions of ECS, of Docker's containers, services and images, and of code locations "
     "with their sidecars. Dagster's own agent image at a version passes "
-    "(`public.ecr.aws/dagster/dagster-cloud-agent:1.2.3`): Dagster publishes versions and no digests, the settings are "
+    "(`public.ecr.aws/dagster/dagster-cloud-agent:1.2.3`): Dagster names its releases so, the stack's settings are "
     "held against that version, and ECS resolves the tag once for a deployment; `hybrid:agent.mirrorImage` gives a "
     "digest.",
     judges={

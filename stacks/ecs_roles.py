@@ -124,9 +124,7 @@ class EcsRoles:
             made.append(grant_pull("pull", roles["agent-execution"], [agent]))
         return made
 
-    def make_ci(
-        self, ci: CiSettings, repositories: Sequence[Repository], bucket: str, elsewhere: PulledFrom
-    ) -> None:
+    def make_ci(self, ci: CiSettings, repositories: Sequence[Repository], bucket: str, elsewhere: PulledFrom) -> None:
         """The role by which CI pushes, and those by which it only reads, if they are wanted."""
         subject = Subject.github(ci.github, branch=None if ci.environment else ci.branch, environment=ci.environment)
         args = CiRoleArgs(

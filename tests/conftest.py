@@ -6,7 +6,12 @@ import asyncio
 
 import pytest
 
-pytest_plugins = ["tests.containers.fixtures", "tests.aws.fixtures", "tests.ecs.fixtures"]
+pytest_plugins = [
+    "tests.containers.fixtures",
+    "tests.aws.fixtures",
+    "tests.ecs.fixtures",
+    "tests.standins.forge_fixtures",
+]
 
 _LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 

@@ -9,7 +9,25 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hybrid.cli import adopt, agent, costs, doctor, emulator, locations, logs, review, runs, shell, stack, status, tools
+from hybrid.cli import (
+    adopt,
+    agent,
+    branch,
+    ci,
+    costs,
+    deploy,
+    doctor,
+    drift,
+    emulator,
+    locations,
+    logs,
+    review,
+    runs,
+    shell,
+    stack,
+    status,
+    tools,
+)
 from hybrid.errors import HybridError
 
 app = typer.Typer(
@@ -36,11 +54,13 @@ def root(
         sys.stdout.write(context.get_help() + "\n")
 
 
-for module in (stack, status, logs, runs, shell, costs, adopt, doctor):
+for module in (stack, status, logs, runs, shell, costs, adopt, doctor, deploy, drift):
     module.register(app)
 app.add_typer(review.app, name="review")
 app.add_typer(agent.app, name="agent")
 app.add_typer(locations.app, name="locations")
+app.add_typer(branch.app, name="branch")
+app.add_typer(ci.app, name="ci")
 app.add_typer(tools.app, name="tools")
 app.add_typer(emulator.app, name="emulator")
 

@@ -67,6 +67,8 @@ class UpdateProgress:
                 self._ended(event)
             case events.Message():
                 self._message(event)
+            case events.PolicyFinding():
+                self._finding(event)
             case events.Summary():
                 self._waiting.clear()
         self._refresh()
@@ -85,6 +87,13 @@ class UpdateProgress:
             self._line(mark, "yellow", f"{step.operation} {step.resource}{_because(step.reasons)}")
         else:
             self._line("✓", "green", f"{_VERBS[step.operation][1]} {step.resource}", took)
+
+    def _finding(self, finding: events.PolicyFinding) -> None:
+        mark, style = ("✗", "red") if finding.level == "mandatory" else ("!", "yellow")
+        where = f" ({finding.resource})" if finding.resource else ""
+        why, _, rest = finding.message.partition("\n")
+        told = "\n".join(f"  {line}" for line in rest.splitlines())
+        self._line(mark, style, f"{finding.policy}{where}: {why}{f'{chr(10)}{told}' if told else ''}")
 
     def _message(self, message: events.Message) -> None:
         if message.ephemeral and message.resource is not None:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 StackName = Annotated[str, typer.Argument(help="The stack: a file stacks/Pulumi.STACK.yaml.", metavar="STACK")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before an organization's stack is changed.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
+Policies = Annotated[
+    bool, typer.Option("--policies", help="Hold every resource against the policy pack (docs/policies.md).")
+]
 
 
 RUNS_ON_DOWN = "HYBRID_RUNS_ON_DOWN"
@@ -40,8 +43,10 @@ def register(app: typer.Typer) -> None:
     app.command()(down)
 
 
-def up(stack: StackName = "local", yes: Yes = False, as_json: Json = False) -> None:
+def up(stack: StackName = "local", yes: Yes = False, policies: Policies = False, as_json: Json = False) -> None:
     """Stand the stack up, or bring it to what its file says; ends when the agent is RUNNING and all is loaded.
+
+    With --policies a preview comes first, and nothing is changed when it breaks a mandatory rule.
 
     Examples: [bold]hybrid up[/]  ·  [bold]hybrid up prod --yes[/]
     """
@@ -51,34 +56,40 @@ def up(stack: StackName = "local", yes: Yes = False, as_json: Json = False) -> N
 
     require_agreement(stack, yes, "up")
     check_beforehand(stack)
-    outcome = _run(stack, "up")
+    if policies:
+        _refuse_what_breaks_rules(stack)
+    outcome = _run(stack, "up", policies=policies)
     note("Nothing had to change." if not outcome.changes else f"Done: {_counts(outcome)}.")
-    ready = print_standing(stack, as_json=as_json)
+    ready = print_standing(stack, as_json=as_json, more=_said(outcome) if policies else None)
     if identity(Workspace.of_this_checkout(), stack).settings.phase == "prepare":
         note("The phase is prepare: the agent is started, no location is registered, and nothing is waited for.")
     elif not ready:
         raise typer.Exit(NotReadyError.exit_code)
 
 
-def preview(stack: StackName = "local", as_json: Json = False) -> None:
+def preview(stack: StackName = "local", policies: Policies = False, as_json: Json = False) -> None:
     """Show what `up` would do. Starts and installs nothing, and changes nothing in Dagster+.
 
     Example: [bold]hybrid preview local[/]
     """
     from hybrid.cli.console import answer_json, note
+    from hybrid.engine.engine import policies_refused
 
     check_beforehand(stack)
-    outcome = _run(stack, "preview")
+    outcome = _run(stack, "preview", policies=policies)
     if as_json:
         steps = [
             {"resource": str(step.resource), "operation": step.operation, "because": list(step.reasons)}
             for step in outcome.steps
         ]
-        answer_json(
-            {"stack": stack, "changes": outcome.changes, "restarts": outcome.restarts.documents(), "steps": steps}
-        )
+        answer = {"stack": stack, "changes": outcome.changes, "restarts": outcome.restarts.documents(), "steps": steps}
+        answer_json({**answer, **(_said(outcome) if policies else {})})
     else:
         note("Nothing would change." if not outcome.changes else f"Would do: {_counts(outcome, done=False)}.")
+        if policies and not outcome.policies:
+            note("No rule of the policy pack is broken.")
+    if outcome.refused:
+        raise policies_refused(outcome.refused, f"hybrid preview {stack} --policies")
 
 
 def refresh(stack: StackName = "local", as_json: Json = False) -> None:
@@ -91,7 +102,7 @@ def refresh(stack: StackName = "local", as_json: Json = False) -> None:
 
     workspace = Workspace.of_this_checkout()
     if workspace.stack_file(stack).exists():  # a personal one is made on first use
-        _check_account(identity(workspace, stack))
+        check_account(identity(workspace, stack))
     outcome = _run(stack, "refresh")
     if as_json:
         answer_json({"stack": stack, "changes": outcome.changes})
@@ -121,13 +132,15 @@ def down(
         return
     who = identity(workspace, stack)
     require_agreement(stack, yes, "down")
-    _check_account(who)
+    check_account(who)
     # the provider reads it, in a process of the engine's
     outcome = _run(stack, "destroy", {RUNS_ON_DOWN: runs.value} if runs else {})
     note("Nothing was standing." if not outcome.changes else f"Taken away: {_counts(outcome)}.")
 
 
-def _run(stack: str, command: Command, variables: Mapping[str, str] | None = None) -> Outcome:
+def _run(
+    stack: str, command: Command, variables: Mapping[str, str] | None = None, *, policies: bool = False
+) -> Outcome:
     from hybrid.cli.console import note, notes
     from hybrid.cli.progress import UpdateProgress
     from hybrid.cli.tools import pulumi_with_progress
@@ -136,7 +149,19 @@ def _run(stack: str, command: Command, variables: Mapping[str, str] | None = Non
     workspace = Workspace.of_this_checkout()
     engine = Engine(workspace, stack, pulumi_with_progress(), {**os.environ, **(variables or {})}, note)
     with UpdateProgress(notes, preview=command == "preview") as progress:
-        return engine.run(command, progress)
+        return engine.run(command, progress, policy_packs=[workspace.policies] if policies else ())
+
+
+def _said(outcome: Outcome) -> dict[str, Any]:
+    return {"policies": [finding.document() for finding in outcome.policies]}
+
+
+def _refuse_what_breaks_rules(stack: str) -> None:
+    """Some rules are about what belongs together, and in an update speak only when all of it is made."""
+    from hybrid.engine.engine import policies_refused
+
+    if refused := _run(stack, "preview", policies=True).refused:
+        raise policies_refused(refused, f"hybrid up {stack} --policies")
 
 
 def require_agreement(stack: str, yes: bool, command: str) -> None:
@@ -168,7 +193,7 @@ def check_beforehand(name: str) -> None:
     if not workspace.stack_file(name).exists():
         return  # a personal one is made on first use; of others the engine says that they are missing
     stack = Stack.read(workspace, name)
-    _check_account(stack.who)
+    check_account(stack.who)
     if stack.who.settings.embedded:
         return
     with client_of(stack.who) as client:
@@ -177,7 +202,7 @@ def check_beforehand(name: str) -> None:
         deployment.refuse_serverless()
 
 
-def _check_account(who: StackIdentity) -> None:
+def check_account(who: StackIdentity) -> None:
     """Refuse AWS credentials that are missing, expired or of another account than the stack's, before Pulumi says so
     for each resource."""
     if who.ecs is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,14 +87,14 @@ class Standing:
         }
 
 
-def print_standing(name: str, *, as_json: bool) -> bool:
-    """Print how the stack stands; whether it is ready."""
+def print_standing(name: str, *, as_json: bool, more: Mapping[str, Any] | None = None) -> bool:
+    """Print how the stack stands; whether it is ready. ``more``: further keys of the JSON document."""
     from hybrid.cli.console import answer_json
     from hybrid.engine.stack import Stack
 
     standing = _standing(Stack.read(Workspace.of_this_checkout(), name))
     if as_json:
-        answer_json(standing.document())
+        answer_json({**standing.document(), **(more or {})})
     else:
         _print(standing)
     return standing.is_ready

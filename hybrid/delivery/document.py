@@ -12,7 +12,7 @@ import re
 import stat
 from collections.abc import Iterator
 from copy import deepcopy
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from hybrid.delivery.catalog import CodeLocationFolder
@@ -123,6 +123,13 @@ def content_hash(folder: Path) -> str:
             digest.update(b"%s %d %s %d\n" % (kind, len(name), name, len(data)))
             digest.update(data)
     return digest.hexdigest()
+
+
+def is_code(path: PurePosixPath) -> bool:
+    """Whether a file of this path, relative to the location's folder, counts in its ``content_hash``."""
+    if any(part in _NOT_CODE or part.endswith(_NOT_CODE_ENDINGS) for part in path.parts):
+        return False
+    return len(path.parts) > 1 or not _OF_DELIVERY.fullmatch(path.name)
 
 
 def _files(folder: Path, root: Path) -> Iterator[tuple[Path, os.stat_result]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hybrid.forge.verdict import Host, strange
 
@@ -27,6 +27,8 @@ class GitHubText(Shape):
     """A comment, or an issue."""
 
     id: int
+    node_id: str = ""
+    """Its name in GraphQL."""
     number: int | None = None
     html_url: str
     body: str | None = None
@@ -38,6 +40,26 @@ class GitHubText(Shape):
 
 class GitHubRepository(Shape):
     full_name: str
+
+
+class GitHubActor(Shape):
+    """An account in GraphQL, where apps are called without ``[bot]``."""
+
+    kind: str = Field(alias="__typename")
+    login: str
+
+    @property
+    def rest_login(self) -> str:
+        is_short = self.kind == "Bot" and not self.login.endswith("[bot]")
+        return f"{self.login}[bot]" if is_short else self.login
+
+
+class GitHubEdit(Shape):
+    """Who changed a comment last, from GraphQL's ``IssueComment``."""
+
+    editor: GitHubActor | None = None
+    """Null: nobody, or an account that is gone."""
+    last_edited_at: str | None = Field(default=None, alias="lastEditedAt")
 
 
 class GitHubEnd(Shape):

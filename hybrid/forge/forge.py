@@ -30,6 +30,9 @@ class Comment:
     """Markdown, as it stands there; the marker is its beginning."""
     author: str
     """The account that wrote it, such as ``github-actions[bot]``."""
+    edited_by: str | None = None
+    """Who changed it last, when that was somebody else: then its words are theirs, and nothing is to rest on them. At
+    GitHub everybody who may push can change a comment of ours. GitLab does not tell (there maintainers can)."""
 
 
 @dataclass(frozen=True)

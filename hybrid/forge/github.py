@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hybrid.forge import answers, facts, text
-from hybrid.forge.errors import ForgeNotFound, ForgeUnauthorized
+from hybrid.forge.errors import ForgeNotFound, ForgeRejected, ForgeUnauthorized
 from hybrid.forge.forge import Comment, PullRequest, Written
 from hybrid.forge.single import Entry, write
-from hybrid.forge.transport import Request, Transport
+from hybrid.forge.transport import PATIENCE, Patience, Request, Transport
 from hybrid.forge.verdict import Host
-from hybrid.redaction import Token
+from hybrid.redaction import Token, redact
 
 LONGEST: Final = 65_536
 """Characters of a comment or an issue; GitHub answers more with 422."""
@@ -25,6 +25,9 @@ _READ: Final = "pull-requests: read"
 _WRITE: Final = "pull-requests: write"
 _ISSUES: Final = "issues: write"
 _ANY: Final = "metadata: read"
+_EDITOR: Final = (
+    "query($id: ID!) { node(id: $id) { ... on IssueComment { lastEditedAt editor { __typename login } } } }"
+)
 _HEADERS: Final = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
@@ -37,10 +40,12 @@ class GitHub:
         self._root = f"/repos/{transport.host.repository}"
 
     @classmethod
-    def of(cls, api: str, repository: str, token: Token, environ: Mapping[str, str]) -> GitHub:
+    def of(
+        cls, api: str, repository: str, token: Token, environ: Mapping[str, str], *, patience: Patience = PATIENCE
+    ) -> GitHub:
         """``api``: https://api.github.com, or https://HOST/api/v3."""
         host = Host("GitHub", api, repository, _permission_advice, _IF_NOT_TAKEN)
-        transport = Transport(host, token, headers=_HEADERS, environ=environ)
+        transport = Transport(host, token, patience, headers=_HEADERS, environ=environ)
         return cls(transport, in_actions=environ.get("GITHUB_ACTIONS") == "true")
 
     def comment(self, number: int, marker: str) -> Comment | None:
@@ -48,7 +53,7 @@ class GitHub:
         if not found:
             return None
         oldest = found[0]
-        return Comment(oldest.id, oldest.html_url, oldest.body or "", self._me)
+        return Comment(oldest.id, oldest.html_url, oldest.body or "", self._me, self._edited_by(oldest))
 
     def upsert_comment(self, number: int, marker: str, body: str) -> Written:
         whole = text.body_of(marker, body, longest=LONGEST, forge="GitHub")
@@ -112,14 +117,36 @@ class GitHub:
         )
 
     def _viewer(self, doing: str) -> str | None:
-        url = f"{self._transport.host.api.removesuffix('/v3')}/graphql"
-        query = {"query": "query { viewer { login } }"}
         try:
-            answer = self._transport.json(Request("POST", url, doing, _ANY, json=query, is_query=True))
+            login = facts.part(self._ask("query { viewer { login } }", {}, doing, _ANY), "data", "viewer", "login")
         except (ForgeUnauthorized, ForgeNotFound):
             return None
-        login = facts.part(answer, "data", "viewer", "login")
-        return login if isinstance(login, str) else None
+        if not isinstance(login, str):
+            return None
+        return login if login.endswith("[bot]") else f"{login}[bot]"
+
+    def _edited_by(self, comment: answers.GitHubText) -> str | None:
+        """Whoever changed it last and is not us. REST does not tell."""
+        doing = "say who changed a comment last"
+        answer = self._ask(_EDITOR, {"id": comment.node_id}, doing, _READ)
+        node = facts.part(answer, "data", "node")
+        if node is None:
+            raise ForgeRejected(
+                f"GitHub does not say who changed comment {comment.id} last, so nothing can rest on its words.",
+                why=facts.one_line(redact(str(facts.part(answer, "errors") or "")), 300) or None,
+                next_step="look whether the comment is still there, and whether the token may ask GraphQL.",
+            )
+        edit = answers.read(answers.GitHubEdit, node, self._transport.host, doing)
+        if edit.editor is None:
+            return "an account that is gone" if edit.last_edited_at else None
+        login = edit.editor.rest_login
+        return None if login.lower() == self._me.lower() else login
+
+    def _ask(self, query: str, variables: Mapping[str, str], doing: str, permission: str) -> Any:
+        """A question in GraphQL, whose address is https://HOST/api/graphql at an Enterprise Server."""
+        url = f"{self._transport.host.api.removesuffix('/v3')}/graphql"
+        json = {"query": query, "variables": dict(variables)}
+        return self._transport.json(Request("POST", url, doing, permission, json=json, is_query=True))
 
     def _json(self, method: Any, path: str, doing: str, permission: str, json: Any = None) -> Any:
         return self._transport.json(Request(method, f"{self._root}{path}", doing, permission, json=json))

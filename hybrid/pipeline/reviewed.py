@@ -8,6 +8,7 @@ nothing: the next one is held against the reviews of both. What is deployed alre
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -63,21 +64,25 @@ class Unreviewed:
 
 @dataclass
 class CommentReviews:
-    """The reviews in pull requests' comments, each asked for once."""
+    """The reviews in pull requests' comments, each asked for once.
 
-    forge: Forge
+    ``connect`` is called when something has to be asked: a deploy that has nothing to do needs no token."""
+
+    connect: Callable[[], Forge]
     repository: Repository
     head: str
     marker: str
+    _forge: Forge | None = None
     _merged: dict[str, list[PullRequest]] = field(default_factory=dict)
     _carried: dict[int, ReviewedActions | str] = field(default_factory=dict)
 
     def of(self, stack: str, deployed: str | None) -> Reviewed:
         """Raises ``ForgeError``."""
+        forge = self._forge = self._forge or self.connect()
         commits, notes = self._commits(deployed)
         actions, by = [], []
-        for pull in self._pulls(commits):
-            carried = self._of_pull(pull)
+        for pull in self._pulls(forge, commits):
+            carried = self._of_pull(forge, pull)
             if isinstance(carried, str):
                 notes.append(carried)
                 continue
@@ -108,30 +113,33 @@ class CommentReviews:
         notes = [f"more than {MOST_COMMITS} commits are not deployed; the newest are looked at"]
         return found[:MOST_COMMITS], notes if len(found) > MOST_COMMITS else []
 
-    def _pulls(self, commits: list[str]) -> list[PullRequest]:
+    def _pulls(self, forge: Forge, commits: list[str]) -> list[PullRequest]:
         found: dict[int, PullRequest] = {}
         for commit in commits:
             if commit not in self._merged:
-                self._merged[commit] = self.forge.pull_requests_of(commit)
+                self._merged[commit] = forge.pull_requests_of(commit)
             found.update({pull.number: pull for pull in self._merged[commit]})
         return [found[number] for number in sorted(found)]
 
-    def _of_pull(self, pull: PullRequest) -> ReviewedActions | str:
+    def _of_pull(self, forge: Forge, pull: PullRequest) -> ReviewedActions | str:
         """What the comment of a pull request carries, or why it does not count."""
         if pull.number not in self._carried:
-            self._carried[pull.number] = self._read(pull)
+            self._carried[pull.number] = _read(forge, pull, self.marker)
         return self._carried[pull.number]
 
-    def _read(self, pull: PullRequest) -> ReviewedActions | str:
-        comment = self.forge.comment(pull.number, self.marker)
-        if comment is None:
-            return f"#{pull.number} has no comment of `hybrid review`"
-        carried = embedded(comment.body)
-        if carried is None:
-            return f"the comment of #{pull.number} carries no actions that can be read"
-        if carried.head != pull.head_sha:
-            return (
-                f"the comment of #{pull.number} is about {carried.head[:12]}, and {pull.head_sha[:12]} was merged: its "
-                "last review had not ended"
-            )
-        return carried
+
+def _read(forge: Forge, pull: PullRequest, marker: str) -> ReviewedActions | str:
+    comment = forge.comment(pull.number, marker)
+    if comment is None:
+        return f"#{pull.number} has no comment of `hybrid review` by the account that the token acts as"
+    if comment.edited_by is not None:
+        return f"the comment of #{pull.number} was changed by {comment.edited_by}, so it does not say what was reviewed"
+    carried = embedded(comment.body)
+    if carried is None:
+        return f"the comment of #{pull.number} carries no actions that can be read"
+    if carried.head != pull.head_sha:
+        return (
+            f"the comment of #{pull.number} is about {carried.head[:12]}, and {pull.head_sha[:12]} was merged: its "
+            "last review had not ended"
+        )
+    return carried

@@ -6,12 +6,12 @@ from typing import Final
 
 from hybrid.workflows import actions
 from hybrid.workflows.github_review import TRUSTED
-from hybrid.workflows.github_steps import aws_credentials, checked_out, forget_empty, secret_lines
+from hybrid.workflows.github_steps import aws_credentials, checked_out, step_secrets
 from hybrid.workflows.pipeline import Pipeline, filled, quoted
 
 _HEAD: Final = """\
-# A branch deployment for each pull request of this repository (docs/ci.md). It is made by the pull request's own code, in
-# the environment `branch`, whose token may change branch deployments and no other. It goes when the pull request is
+# A branch deployment for each pull request of this repository (docs/ci.md). It is made by the pull request's own code,
+# in the environment `branch`, whose token may change branch deployments and no other. It goes when the pull request is
 # closed, by the code of the base; what was missed goes at night.
 name: branch deployment
 
@@ -53,7 +53,7 @@ _OPEN: Final = """\
           <<secrets>>
         run: |
           <<forget>>
-          .venv/bin/hybrid branch open --wait --json | tee "$RUNNER_TEMP/branch.json"
+          .venv/bin/hybrid branch open --wait --json > "$RUNNER_TEMP/branch.json"
           url=$(.venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["url"])' < "$RUNNER_TEMP/branch.json")
           printf 'url=%s\\n' "$url" >> "$GITHUB_OUTPUT"
 
@@ -107,14 +107,13 @@ _STALE: Final = """\
 
 def branch_workflow(pipeline: Pipeline) -> str:
     """Its own head is opened, not the merge with the base: what the pull request's author has."""
-    names = [name for name in pipeline.branch_secrets if name not in ("DAGSTER_CLOUD_API_TOKEN",)]
-    lines = secret_lines(names)
+    secrets, forget = step_secrets(pipeline.branch_secrets, ("DAGSTER_CLOUD_API_TOKEN",))
     values = {
         "branch": quoted(pipeline.branch),
         "trusted": TRUSTED,
         "runner": actions.RUNNER,
-        "secrets": lines.strip(),
-        "forget": forget_empty("DAGSTER_CLOUD_API_TOKEN", *(name for name in names if f" {name}:" in lines)).strip(),
+        "secrets": secrets,
+        "forget": forget,
     }
     return "".join(
         (

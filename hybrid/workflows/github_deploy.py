@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from hybrid.workflows import actions
-from hybrid.workflows.github_steps import aws_credentials, checked_out, forget_empty, secret_lines
+from hybrid.workflows.github_steps import aws_credentials, checked_out, step_secrets
 from hybrid.workflows.pipeline import DeployedStack, Pipeline, filled, quoted
+
+GIVEN: Final = (
+    "DAGSTER_CLOUD_API_TOKEN",
+    "GITHUB_TOKEN",
+    "PULUMI_ACCESS_TOKEN",
+    "PULUMI_BACKEND_URL",
+    "PULUMI_CONFIG_PASSPHRASE",
+)
+"""What every job that works with the real state gets."""
 
 _HEAD: Final = """\
 # What is merged into the branch of stacks/pipeline.yaml is deployed, one stack after the other (docs/ci.md). Each stack
@@ -53,7 +62,7 @@ _JOB: Final = """\
       !failure() && !cancelled() && github.ref == <<ref>> &&
       (inputs.stack == '' || inputs.stack == '<<stack>>')
     runs-on: <<runner>>
-    timeout-minutes: 180
+    timeout-minutes: 120
     concurrency:
       group: deploy-<<stack>>
       cancel-in-progress: false
@@ -71,8 +80,8 @@ _DEPLOY: Final = """\
         env:
           STACK: <<stack_quoted>>
           ACCEPT: ${{ inputs.accept }}
-          GITHUB_TOKEN: ${{ github.token }}
           DAGSTER_CLOUD_API_TOKEN: ${{ secrets.DAGSTER_CLOUD_API_TOKEN }}
+          GITHUB_TOKEN: ${{ github.token }}
           PULUMI_ACCESS_TOKEN: ${{ secrets.PULUMI_ACCESS_TOKEN }}
           PULUMI_BACKEND_URL: ${{ vars.PULUMI_BACKEND_URL }}
           PULUMI_CONFIG_PASSPHRASE: ${{ secrets.PULUMI_CONFIG_PASSPHRASE }}
@@ -87,7 +96,7 @@ _DEPLOY: Final = """\
 
 
 def deploy_workflow(pipeline: Pipeline) -> str:
-    """A job for each stack, in order; one that does nothing where no stack is deployed, as a workflow has to have one."""
+    """A job for each stack, in order. Where none is deployed one that does nothing: a workflow has to have a job."""
     note = "" if pipeline.deploy else "# stacks/pipeline.yaml deploys no stack, or is not there: nothing is done."
     head = filled(_HEAD, branch=quoted(pipeline.branch), note=note)
     if not pipeline.deploy:
@@ -98,16 +107,15 @@ def deploy_workflow(pipeline: Pipeline) -> str:
 
 
 def _job(pipeline: Pipeline, stack: DeployedStack, earlier: DeployedStack | None) -> str:
-    given = ("DAGSTER_CLOUD_API_TOKEN", "PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE")
-    lines = secret_lines(stack.secrets)
+    secrets, forget = step_secrets(stack.secrets, GIVEN)
     values = {
         "stack": stack.name,
         "stack_quoted": quoted(stack.name),
         "needs": f"needs: deploy-{earlier.name}" if earlier else "",
         "ref": f"'refs/heads/{pipeline.branch}'",
         "runner": actions.RUNNER,
-        "approval": "# its reviewers are asked first: Settings, Environments, Required reviewers" if stack.approval else "",
-        "secrets": lines.strip(),
-        "forget": forget_empty(*given, *(name for name in stack.secrets if f" {name}:" in lines)).strip(),
+        "approval": "# waits for the environment's required reviewers, which are set there" if stack.approval else "",
+        "secrets": secrets,
+        "forget": forget,
     }
     return "".join((filled(_JOB, **values), checked_out(whole=True), aws_credentials(), filled(_DEPLOY, **values)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from hybrid.workflows import actions
-from hybrid.workflows.github_steps import aws_credentials, checked_out, forget_empty, secret_lines
+from hybrid.workflows.github_deploy import GIVEN
+from hybrid.workflows.github_steps import aws_credentials, checked_out, step_secrets
 from hybrid.workflows.pipeline import Pipeline, filled, quoted
 
 _HEAD: Final = """\
@@ -43,8 +44,8 @@ jobs:
 _DRIFT: Final = """\
       - name: Drift
         env:
-          GITHUB_TOKEN: ${{ github.token }}
           DAGSTER_CLOUD_API_TOKEN: ${{ secrets.DAGSTER_CLOUD_API_TOKEN }}
+          GITHUB_TOKEN: ${{ github.token }}
           PULUMI_ACCESS_TOKEN: ${{ secrets.PULUMI_ACCESS_TOKEN }}
           PULUMI_BACKEND_URL: ${{ vars.PULUMI_BACKEND_URL }}
           PULUMI_CONFIG_PASSPHRASE: ${{ secrets.PULUMI_CONFIG_PASSPHRASE }}
@@ -64,14 +65,13 @@ _DRIFT: Final = """\
 
 def drift_workflow(pipeline: Pipeline) -> str:
     """All stacks in one job: there is one issue."""
-    given = ("DAGSTER_CLOUD_API_TOKEN", "PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE")
-    lines = secret_lines(pipeline.drift_secrets)
+    secrets, forget = step_secrets(pipeline.drift_secrets, GIVEN)
     values = {
         "note": "" if pipeline.deploy else "# Until the environment has PULUMI_BACKEND_URL, nothing is done.",
         "ref": f"'refs/heads/{pipeline.branch}'",
         "runner": actions.RUNNER,
-        "secrets": lines.strip(),
-        "forget": forget_empty(*given, *(name for name in pipeline.drift_secrets if f" {name}:" in lines)).strip(),
+        "secrets": secrets,
+        "forget": forget,
     }
     ref = quoted(pipeline.branch)
     return "".join(

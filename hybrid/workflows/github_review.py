@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hybrid.workflows import actions
-from hybrid.workflows.github_steps import aws_credentials, checked_out, forget_empty
+from hybrid.workflows.github_steps import aws_credentials, checked_out, step_secrets
 from hybrid.workflows.pipeline import Pipeline, filled, quoted
 
 TRUSTED: Final = (
@@ -18,8 +18,8 @@ _HEAD: Final = """\
 # What a pull request would change in each stack, said in one comment (docs/ci.md). Where no stack has a file, the
 # review says that none is touched.
 #
-# The pull request's own code runs in `review` and `offline` alone. `review` has a role of AWS and a user of Dagster+ that
-# only read, and no key for secrets. The comment is written by the code of the base, from a file that is checked.
+# The pull request's own code runs in `review` and `offline` alone. `review` has a role of AWS and a user of Dagster+
+# that only read, and no key for secrets. The comment is written by the code of the base, from a file that is checked.
 name: review
 
 on:
@@ -58,7 +58,7 @@ _REVIEW: Final = """\
         run: |
           <<forget>>
           further=()
-          if [ -z "$PULUMI_BACKEND_URL" ]; then
+          if [ -z "${PULUMI_BACKEND_URL:-}" ]; then
             echo "::notice::The environment review has no variable PULUMI_BACKEND_URL: reviewed without state."
             further=(--offline)
           fi
@@ -128,7 +128,7 @@ _OFFLINE: Final = """\
 
 def review_workflow(pipeline: Pipeline) -> str:
     """The merge of the pull request and its base is reviewed: what `deploy` would do after the merge."""
-    forget = forget_empty("DAGSTER_CLOUD_API_TOKEN", "PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL").strip()
+    _, forget = step_secrets((), ("DAGSTER_CLOUD_API_TOKEN", "PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL"))
     values = {
         "branch": quoted(pipeline.branch),
         "trusted": TRUSTED,

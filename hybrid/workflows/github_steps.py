@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hybrid.workflows import actions
-from hybrid.workflows.pipeline import OWN_VARIABLES, filled
+from hybrid.workflows.pipeline import filled
 
 _CHECKOUT = """\
       - uses: <<checkout>>
@@ -29,7 +29,7 @@ _AWS = """\
           aws-region: ${{ vars.AWS_REGION }}
 """
 
-FORGET_EMPTY = """\
+_FORGET_EMPTY = """\
           # a secret or variable that is not set reaches a step as an empty text, which is not the same as none
           for name in <<names>>; do
             if [ -z "${!name}" ]; then unset "$name"; fi
@@ -57,12 +57,10 @@ def aws_credentials() -> str:
     return filled(_AWS, aws=actions.AWS)
 
 
-def forget_empty(*names: str) -> str:
-    """Lines of a script."""
-    return filled(FORGET_EMPTY, names=" ".join(names))
-
-
-def secret_lines(names: Sequence[str]) -> str:
-    """Lines of a step's ``env``: secrets of the job's environment by the names that the program wants. Those that the
-    step has anyway are left out."""
-    return "".join(f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in names if name not in OWN_VARIABLES)
+def step_secrets(names: Sequence[str], given: Sequence[str]) -> tuple[str, str]:
+    """What a step's ``env`` has beside ``given``, secrets of the job's environment by the names that the program
+    wants; and the lines of its script that forget what is empty. Both to be put after their indentation."""
+    further = [name for name in names if name not in given]
+    token = {"GITHUB_TOKEN": "github.token"}
+    lines = "".join(f"          {name}: ${{{{ {token.get(name, f'secrets.{name}')} }}}}\n" for name in further)
+    return lines.strip(), filled(_FORGET_EMPTY, names=" ".join([*given, *further])).strip()

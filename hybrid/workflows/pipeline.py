@@ -15,20 +15,13 @@ from hybrid.workspace import STACK_NAME
 
 OWN_ENVIRONMENTS: Final = ("review", "branch", "drift")
 """Environments of the forge that jobs of ours have beside those that are called as stacks are."""
-OWN_VARIABLES: Final = (
-    "BASE",
-    "DAGSTER_CLOUD_API_TOKEN",
-    "GITHUB_TOKEN",
-    "GITLAB_TOKEN",
-    "PULUMI_ACCESS_TOKEN",
-    "PULUMI_BACKEND_URL",
-    "PULUMI_CONFIG_PASSPHRASE",
-)
-"""What a job's step is given anyway."""
-
 _BRANCH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-_RUNNERS_OWN: Final = re.compile(r"(?:GITHUB|RUNNER|ACTIONS|CI|PATH$|HOME$|BASH_ENV$|LD_|PYTHON)", re.IGNORECASE)
+_MACHINES_OWN: Final = re.compile(
+    r"(?!GITHUB_TOKEN$|GITLAB_TOKEN$)(?:GITHUB_|GITLAB_|RUNNER_|ACTIONS_|CI$|CI_|LD_|(?:PATH|HOME|SHELL|IFS|ENV|BASH_ENV)$)",
+    re.IGNORECASE,
+)
+"""Variables that CI's machines and their shells go by."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +109,9 @@ def _refuse_bad_variables(stack: str, names: tuple[str, ...]) -> None:
     for name in names:
         if not _VARIABLE.fullmatch(name):
             raise SettingsError(f"{name!r} cannot be a variable's name.", next_step=f"mend the stack {stack}.")
-        if name not in OWN_VARIABLES and _RUNNERS_OWN.match(name):
+        if _MACHINES_OWN.match(name):
             raise SettingsError(
-                f"The stack {stack} takes a value from the variable {name}, which CI's machines set themselves.",
+                f"The stack {stack} takes a value from the variable {name}, which CI's machines go by themselves.",
                 why="A secret of that name cannot be handed to a job.",
                 next_step="take it from a variable of another name.",
             )

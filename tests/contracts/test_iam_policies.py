@@ -15,9 +15,10 @@ import pytest
 from agent import ecs_policies
 from agent.ecs_grants import NamedByLocations
 from agent.ecs_policies import PolicyScope
+from agent.ecs_reading import drift_statements, review_statements
 from infra.roles import INLINE_LIMIT
 from infra.statements import Statement, policy_text
-from tests.standins.iam import stack
+from tests.standins.iam import reading, stack
 from tests.standins.iam.reference import action, type_of_key
 
 pytestmark = pytest.mark.contracts
@@ -59,6 +60,9 @@ POLICIES = [
     pytest.param(statements, id=f"{name}-{role.rsplit('/', 1)[-1]}")
     for name, scope in {"plain": stack.SCOPE, "options": ALL_OPTIONS, "other-account": OTHER_ACCOUNT}.items()
     for role, statements in roles(scope).items()
+] + [
+    pytest.param(review_statements(reading.SCOPE), id="review"),
+    pytest.param(drift_statements(reading.SCOPE), id="drift"),
 ]
 
 
@@ -73,7 +77,7 @@ def faults(statement: Statement) -> list[str]:
         kinds = {kind for resource in statement.resources for kind in known.types_of(resource)}
         if statement.resources == ("*",):
             kinds = set(known.forms)
-            if known.required and name not in ON_ANY_RESOURCE:
+            if known.required and name not in ON_ANY_RESOURCE and statement.effect == "Allow":
                 found.append(f"{name} takes {sorted(known.required)}: say which")
         elif not known.forms:
             found.append(f"{name} takes no resource: on an ARN it never matches")
@@ -123,7 +127,7 @@ def test_services_are_fenced_by_their_arn_and_not_by_the_key_of_the_cluster(stat
 def test_no_action_and_no_role_is_a_wildcard(statements: tuple[Statement, ...]) -> None:
     for statement in statements:
         assert not any("*" in name for name in statement.actions), f"{statement.sid}: actions are named"
-        if "iam:PassRole" in statement.actions:
+        if "iam:PassRole" in statement.actions and statement.effect == "Allow":
             assert not any("*" in arn for arn in statement.resources), "roles are named"
 
 

@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 from botocore.model import ServiceModel
 
-from tests.standins.iam import AuthorizationRequest, recorded, requests_of, stack
+from tests.standins.iam import AuthorizationRequest, reading, recorded, requests_of, stack
 from tests.standins.iam.calls import TABLE
 from tests.standins.iam.facts import StaticFacts
 from tests.standins.iam.forbidden import FORBIDDEN, Request
@@ -40,6 +40,7 @@ FURTHER = [
         ("s3", "ListObjects", {"Bucket": stack.NAMES.bucket, "Prefix": "assets/", "Delimiter": "/"}),
         ("s3", "CopyObject", {"Bucket": "b", "Key": "k", "CopySource": {"Bucket": stack.NAMES.bucket, "Key": "x"}}),
         ("s3", "GetObject", {"Bucket": stack.NAMES.bucket, "Key": "assets/x"}),
+        ("ecr", "DescribeRepositories", {"repositoryNames": ["x"]}),
         ("ecr", "InitiateLayerUpload", {"repositoryName": "x"}),
         ("ecr", "UploadLayerPart", {"repositoryName": "x"}),
         ("ecr", "CompleteLayerUpload", {"repositoryName": "x"}),
@@ -55,6 +56,7 @@ FURTHER = [
 @cache
 def calls() -> tuple[Call, ...]:
     made = [*recorded.all_calls(), *recorded.other_account_calls(), *recorded.tagged_secrets_calls(), *FURTHER]
+    made += [*reading.review_calls(), *reading.drift_calls()]
     return (*recorded.unlike(made), *(call for call in FORBIDDEN if isinstance(call, Call)))
 
 

@@ -99,6 +99,22 @@ def test_keys_of_aws_are_replaced(text):
 @pytest.mark.parametrize(
     "text",
     [
+        "ghp_" + HEX,
+        "ghs_" + HEX,
+        "github_pat_" + HEX,
+        "glpat-" + HEX[:20],
+        "glcbt-" + HEX,
+        "pul-" + (HEX * 2)[:40],
+    ],
+)
+def test_tokens_of_forges_and_of_pulumi_cloud_are_replaced(text):
+    assert redact(f"x{text} y") == f"x{MASK} y"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "glue-catalog-database-of-the-warehouse",
         "The API token's role may not do this (HybridPutLocation, deployment 'prod').",
         "make a new user token of this organization and set DAGSTER_CLOUD_API_TOKEN",
         "agent: local, user: me",

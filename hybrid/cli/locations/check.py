@@ -51,7 +51,7 @@ def check(names: Names = None, env: Environment = None, tests: Tests = False, as
     name, wanted = _stack_and_names(workspace, names or [], env)
     stack = Stack.read(workspace, name)
     folders = tuple(known(stack, location) for location in dict.fromkeys(wanted)) or stack.folders
-    checked = _Checks(workspace, stack, tests=tests).run(folders)
+    checked = Checks(workspace, stack, tests=tests).run(folders)
     if as_json:
         passed = all(one.passed for one in checked)
         answer_json({"stack": name, "passed": passed, "locations": [one.document() for one in checked]})
@@ -86,7 +86,7 @@ def _stack_and_names(workspace: Workspace, given: Sequence[str], environment: st
 
 
 @dataclass(frozen=True)
-class _Checked:
+class Checked:
     """What the gate says of one location."""
 
     name: str
@@ -107,8 +107,10 @@ class _Checked:
 
 
 @dataclass
-class _Checks:
-    """The checks of several locations, two at a time. Environments that two of them share are made once."""
+class Checks:
+    """The checks of several locations, two at a time. Environments that two of them share are made once.
+
+    ``tests``: whether the locations' own tests are run, too."""
 
     workspace: Workspace
     stack: Stack
@@ -117,7 +119,8 @@ class _Checks:
     environments: dict[Path, threading.Lock] = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, folders: Sequence[CodeLocationFolder]) -> list[_Checked]:
+    def run(self, folders: Sequence[CodeLocationFolder]) -> list[Checked]:
+        """What the gate says of each, in their order. It runs their code."""
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(_WORKERS) as workers:
@@ -126,7 +129,7 @@ class _Checks:
             finally:
                 self.stop.set()  # after Ctrl-C, else nothing listens any more
 
-    def _one(self, folder: CodeLocationFolder) -> _Checked:
+    def _one(self, folder: CodeLocationFolder) -> Checked:
         from hybrid.cli.console import note
         from hybrid.delivery.gate.findings import Finding
 
@@ -138,7 +141,7 @@ class _Checks:
         except HybridError as error:
             what = "\n".join(text for text in (error.what, error.why) if text)
             found = [Finding(folder.name, "error", None, what, error.next_step or "mend it.")]
-        checked = _Checked(folder.name, found, time.monotonic() - begun)
+        checked = Checked(folder.name, found, time.monotonic() - begun)
         note(f"{'✓' if checked.passed else '✗'} {folder.name}  {checked.seconds:.1f} s")
         return checked
 
@@ -213,7 +216,7 @@ class _Checks:
             raise StoppedError("Stopped before all was checked.", next_step="run the same command again.")
 
 
-def _print(stack: str, checked: Sequence[_Checked]) -> None:
+def _print(stack: str, checked: Sequence[Checked]) -> None:
     from rich.text import Text
 
     from hybrid.cli.console import out

@@ -52,12 +52,12 @@ def sweep(
     from hybrid.cli.console import answer_json, note
 
     workspace = Workspace.of_this_checkout()
-    broom = _Broom.of(workspace, stack, keep, timedelta(days=keep_days))
+    broom = Broom.of(workspace, stack, keep, timedelta(days=keep_days))
     note(f"Asking Dagster+ and AWS what of {broom.registry.host} is in use ...")
     found = broom.unused()
     if not as_json:
         _show(broom, found)
-    outcome = _Outcome()
+    outcome = Outcome()
     try:
         if found and _agreed(found, yes, as_json=as_json):
             broom.remove(found, outcome)
@@ -76,7 +76,9 @@ def sweep(
 
 
 @dataclass
-class _Outcome:
+class Outcome:
+    """What became of the images that were to go."""
+
     removed: list[EcrImage] = field(default_factory=list)
     spared: dict[str, str] = field(default_factory=dict)
     """What has come into use since it was shown, by digest, and by what."""
@@ -84,7 +86,7 @@ class _Outcome:
 
 
 @dataclass
-class _Broom:
+class Broom:
     """One sweep of one stack's repositories."""
 
     workspace: Workspace
@@ -99,7 +101,7 @@ class _Broom:
     """Those that were asked."""
 
     @classmethod
-    def of(cls, workspace: Workspace, name: str, keep: int, young: timedelta) -> _Broom:
+    def of(cls, workspace: Workspace, name: str, keep: int, young: timedelta) -> Broom:
         """Raises ``UsageError`` for a stack whose images are elsewhere than in ECR."""
         from hybrid.aws.session import Aws
         from hybrid.engine.ecs import ecr_registry
@@ -131,7 +133,7 @@ class _Broom:
         unused = [image for listed in found.values() for image in removable(listed, used, self.keep, oldest)]
         return sorted(unused, key=lambda image: (image.pushed, not image.is_index, image.digest))
 
-    def remove(self, found: Sequence[EcrImage], outcome: _Outcome) -> None:
+    def remove(self, found: Sequence[EcrImage], outcome: Outcome) -> None:
         """Batch by batch, each after another look at what is in use. No `up` of this checkout runs meanwhile."""
         from hybrid.cli.console import note
         from hybrid.cli.locations.ecr_images import remove
@@ -181,7 +183,7 @@ def batches(found: Iterable[EcrImage]) -> Iterator[list[EcrImage]]:
         yield waiting
 
 
-def _spared(image: EcrImage, found: Sequence[EcrImage], used: UsedImages, outcome: _Outcome) -> bool:
+def _spared(image: EcrImage, found: Sequence[EcrImage], used: UsedImages, outcome: Outcome) -> bool:
     """Whether it, an index over it, or a part of it has come into use since it was shown."""
     near = [other for other in found if image.digest in other.parts or other.digest in image.parts]
     for other in (image, *near):
@@ -203,7 +205,7 @@ def _agreed(found: Sequence[EcrImage], yes: bool, *, as_json: bool) -> bool:
     return typer.confirm(f"Remove these {len(found)} images?", default=False)
 
 
-def _show(broom: _Broom, found: Sequence[EcrImage]) -> None:
+def _show(broom: Broom, found: Sequence[EcrImage]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -230,7 +232,7 @@ def _show(broom: _Broom, found: Sequence[EcrImage]) -> None:
     out.print(f"{len(found)} of {broom.looked_at} images, {total:.2f} GB with the layers that they share")
 
 
-def _summary(outcome: _Outcome) -> str:
+def _summary(outcome: Outcome) -> str:
     text = f"{len(outcome.removed)} images removed"
     if outcome.spared:
         digest, what = next(iter(outcome.spared.items()))
@@ -238,7 +240,7 @@ def _summary(outcome: _Outcome) -> str:
     return text + "."
 
 
-def _document(stack: str, broom: _Broom, found: Sequence[EcrImage], outcome: _Outcome) -> dict[str, Any]:
+def _document(stack: str, broom: Broom, found: Sequence[EcrImage], outcome: Outcome) -> dict[str, Any]:
     removed = {(image.repository, image.digest) for image in outcome.removed}
     return {
         "stack": stack,

@@ -59,6 +59,19 @@ class IgnoreRules:
                 matched = not pattern.excepts
         return matched, tuple(found)
 
+    def leaves_out(self, path: str) -> bool:
+        """Whether a file of this path would not be sent, looked at from the top as Docker does. The file need not be
+        there."""
+        above: Matched = ()
+        ignored = False
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            below = "/".join(parts[:depth])
+            ignored, above = self.ignored(below, above)
+            if ignored and depth < len(parts) and not self.may_hold_exceptions(below):
+                return True
+        return ignored
+
     def may_hold_exceptions(self, folder: str) -> bool:
         """Whether something in the ignored ``folder`` may be sent after all."""
         if not self.has_exceptions or not self._plain_exceptions:

@@ -102,7 +102,8 @@ class AccountFacts:
                 listed = next((one.tags for one in self._secrets() if one.arn == arn), None) or []
             case "iam":
                 role = _role(arn)
-                listed = list(role.tags.values()) if role else []
+                given = role.tags if role else []
+                listed = list(given.values() if isinstance(given, dict) else given)  # moto has either
             case _:
                 listed = []
         return {tag["Key"]: tag["Value"] for tag in listed}

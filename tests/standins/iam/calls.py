@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tests.standins.iam import ecs_calls, other_calls
+from tests.standins.iam import ecs_calls, other_calls, reading_calls
 from tests.standins.iam.facts import Facts
 from tests.standins.iam.request import AuthorizationRequest, Row, UnknownCall
 
@@ -13,7 +13,8 @@ __all__ = ["TABLE", "AuthorizationRequest", "UnknownCall", "requests_of"]
 
 TABLE: dict[tuple[str, str], Row] = {
     (service, operation): row
-    for service, rows in {"ecs": ecs_calls.ROWS, **other_calls.ROWS}.items()
+    for rows_of in ({"ecs": ecs_calls.ROWS}, other_calls.ROWS, reading_calls.ROWS)
+    for service, rows in rows_of.items()
     for operation, row in rows.items()
 }
 """By botocore's names of service and operation."""

@@ -179,6 +179,13 @@ def _of_cluster(action: str) -> Row:
     return row
 
 
+def _clusters(params: Params, facts: Facts) -> Iterator[AuthorizationRequest]:
+    """Without names the one called ``default`` is meant."""
+    for given in params.get("clusters") or ["default"]:
+        cluster = arn(facts, "ecs", f"cluster/{given.rsplit('/', 1)[-1]}")
+        yield AuthorizationRequest("ecs:DescribeClusters", cluster, resource_tags(facts, cluster))
+
+
 def _execute(params: Params, facts: Facts) -> Iterator[AuthorizationRequest]:
     cluster, task = _cluster(params, facts), _within("task", params["task"], params, facts)
     context: Context = {"ecs:cluster": cluster}
@@ -204,7 +211,7 @@ ROWS: dict[str, Row] = {
     "ListAccountSettings": anything("ecs:ListAccountSettings"),
     "PutAccountSetting": anything("ecs:PutAccountSetting"),
     "ListClusters": anything("ecs:ListClusters"),
-    "DescribeClusters": _of_cluster("ecs:DescribeClusters"),
+    "DescribeClusters": _clusters,
     "DeleteCluster": _of_cluster("ecs:DeleteCluster"),
     "TagResource": _tags_of("ecs:TagResource"),
     "UntagResource": _tags_of("ecs:UntagResource"),
