@@ -2,65 +2,18 @@
 pull request, and the one that looks for drift. docs/iam.md is made from this.
 
 Which calls those make was recorded from Pulumi's engine (tests/aws/test_ecs_reading.py) and read in ``infra.standing``,
-``infra.adopted_network`` and ``hybrid.provider``. Names stand in for ids and ARNs wherever AWS allows it, so that the
-policies are known before anything is made.
+``infra.adopted_network`` and ``hybrid.provider``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from agent.ecs_names import EcsNames
-from infra.place import Place
+from agent.ecs_read_scope import ReadScope
+from agent.ecs_refreshing import refresh_statements
 from infra.statements import Conditions, Statement
 
-
-@dataclass(frozen=True)
-class ReadScope:
-    """What the statements are narrowed to."""
-
-    names: EcsNames
-    bucket: str
-    """The name of the stack's bucket."""
-    agent_role_arn: str
-    """The role of the agent's task."""
-    role_arns: tuple[str, ...]
-    """All of the stack's roles, this one among them."""
-    cluster: str
-    """The name of the ECS cluster."""
-    repositories_elsewhere: tuple[str, ...] = ()
-    """ARNs of repositories that are not the stack's and have images that it runs."""
-    state_bucket: str | None = None
-    """The name of the S3 bucket with Pulumi's state; None: state is kept elsewhere."""
-    state_key_arn: str | None = None
-    """The KMS key that encrypts the objects in that bucket, if it is not S3's own."""
-    secrets_key_arn: str | None = None
-    """The KMS key that `secretsprovider` of the stack file names; only who looks for drift uses it."""
-    token_key_arn: str | None = None
-    """The KMS key of the secret with the agent's token, if it is not AWS's own."""
-
-    @property
-    def place(self) -> Place:
-        return Place(self.names.account, self.names.region, self.names.partition)
-
-    @property
-    def token_secret(self) -> str:
-        """With any of the six characters that AWS adds."""
-        return self.names.arn("secretsmanager", f"secret:{self.names.token_secret}-??????")
-
-    @property
-    def bucket_arn(self) -> str:
-        return f"arn:{self.names.partition}:s3:::{self.bucket}"
-
-    @property
-    def by_s3(self) -> str:
-        """What ``kms:ViaService`` is when S3 uses a key; the state may lie in another region than the stack."""
-        return f"s3.*.{self.place.domain}"
-
-    @property
-    def repositories(self) -> str:
-        return self.names.arn("ecr", f"repository/{self.names.base}/*")
+__all__ = ["ReadScope", "drift_statements", "review_statements"]
 
 
 def review_statements(scope: ReadScope) -> tuple[Statement, ...]:
@@ -73,7 +26,7 @@ def review_statements(scope: ReadScope) -> tuple[Statement, ...]:
 def drift_statements(scope: ReadScope) -> tuple[Statement, ...]:
     """Of the role that compares what stands with the state. Only code of the configured branch has it, so it may read
     the token that is in the state too."""
-    return (*_previewing(scope), *_state(scope), *_refreshing(scope), *_comparing_secrets(scope))
+    return (*_previewing(scope), *_state(scope), *refresh_statements(scope), *_comparing_secrets(scope))
 
 
 def _look_for_the_stack(scope: ReadScope) -> Statement:
@@ -137,7 +90,7 @@ def _previewing(scope: ReadScope) -> list[Statement]:
                 "ec2:DescribeVpcs",
             ),
             resources=("*",),
-            conditions=_here(scope),
+            conditions=scope.here,
             why="The zones of the region, or the network that is adopted. EC2 takes no resource here, so networks of"
             " the whole account are told, in this region.",
         ),
@@ -222,179 +175,6 @@ def _denied(scope: ReadScope) -> list[Statement]:
     ]
 
 
-def _refreshing(scope: ReadScope) -> list[Statement]:
-    """Each resource as AWS's provider reads it."""
-    return [statement for made in (_in_iam, _in_storage, _in_ecs, _around) for statement in made(scope)]
-
-
-def _in_iam(scope: ReadScope) -> list[Statement]:
-    names = scope.names
-    return [
-        Statement(
-            sid="ReadRoles",
-            actions=("iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
-            resources=scope.role_arns,
-            why="The stack's roles and their policies.",
-        ),
-        Statement(
-            sid="ReadIssuers",
-            actions=("iam:GetOpenIDConnectProvider",),
-            resources=(names.arn("iam", "oidc-provider/*", region=False),),
-            why="The issuer of CI's tokens, if the stack made it.",
-        ),
-    ]
-
-
-def _in_storage(scope: ReadScope) -> list[Statement]:
-    return [
-        Statement(
-            sid="ReadBucket",
-            actions=(
-                "s3:GetAccelerateConfiguration",
-                "s3:GetBucketAcl",
-                "s3:GetBucketCORS",
-                "s3:GetBucketLogging",
-                "s3:GetBucketObjectLockConfiguration",
-                "s3:GetBucketOwnershipControls",
-                "s3:GetBucketPolicy",
-                "s3:GetBucketPublicAccessBlock",
-                "s3:GetBucketRequestPayment",
-                "s3:GetBucketVersioning",
-                "s3:GetBucketWebsite",
-                "s3:GetEncryptionConfiguration",
-                "s3:GetLifecycleConfiguration",
-                "s3:GetReplicationConfiguration",
-            ),
-            resources=(scope.bucket_arn,),
-            why="How the bucket is set up.",
-        ),
-        Statement(
-            sid="ReadLifecycles",
-            actions=("ecr:GetLifecyclePolicy",),
-            resources=(scope.repositories,),
-            why="What of the repositories expires.",
-        ),
-        Statement(
-            sid="ReadSecretsPolicy",
-            actions=("secretsmanager:GetResourcePolicy",),
-            resources=(scope.token_secret,),
-            why="Who else may use the token's secret.",
-        ),
-    ]
-
-
-def _in_ecs(scope: ReadScope) -> list[Statement]:
-    names = scope.names
-    cluster = names.arn("ecs", f"cluster/{scope.cluster}")
-    return [
-        Statement(
-            sid="ReadCluster",
-            actions=("ecs:DescribeClusters",),
-            resources=(cluster,),
-            why="The cluster.",
-        ),
-        Statement(
-            sid="ReadService",
-            actions=("ecs:DescribeServices", "ecs:DescribeTasks"),
-            resources=(
-                names.arn("ecs", f"service/{scope.cluster}/{names.service}"),
-                names.arn("ecs", f"task/{scope.cluster}/*"),
-            ),
-            why="The agent's service, and since when its task runs.",
-        ),
-        Statement(
-            sid="ListTasks",
-            actions=("ecs:ListTasks",),
-            resources=("*",),
-            conditions={"ArnEquals": {"ecs:cluster": cluster}},
-            why="Which tasks are in this cluster. AWS takes no task as a resource, so the cluster is a condition.",
-        ),
-        Statement(
-            sid="ReadDefinitions",
-            actions=("ecs:DescribeTaskDefinition",),
-            resources=("*",),
-            why="The agent's task definition. AWS takes no resource here.",
-        ),
-        Statement(
-            sid="ReadNamespace",
-            actions=("servicediscovery:GetNamespace",),
-            resources=(names.arn("servicediscovery", "namespace/*"),),
-            why="The namespace of code servers, whose id is not known before.",
-        ),
-        Statement(
-            sid="ReadNamespacesTags",
-            actions=("servicediscovery:ListTagsForResource",),
-            resources=("*",),
-            why="Its tags. AWS takes no resource here.",
-        ),
-    ]
-
-
-def _around(scope: ReadScope) -> list[Statement]:
-    names, base = scope.names, scope.names.base
-    return [
-        Statement(
-            sid="SeeMoreOfTheNetwork",
-            actions=(
-                "ec2:DescribeAddresses",
-                "ec2:DescribeAddressesAttribute",
-                "ec2:DescribeInternetGateways",
-                "ec2:DescribeNatGateways",
-                "ec2:DescribeNetworkAcls",
-                "ec2:DescribePrefixLists",
-                "ec2:DescribeSecurityGroupRules",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeVpcEndpoints",
-            ),
-            resources=("*",),
-            conditions=_here(scope),
-            why="The network that the stack made. EC2 takes no resource here.",
-        ),
-        Statement(
-            sid="FindLogGroups",
-            actions=("logs:DescribeLogGroups",),
-            resources=("*",),
-            why="The log groups. They are found by listing all; AWS takes no resource here.",
-        ),
-        Statement(
-            sid="ReadLogGroups",
-            actions=("logs:ListTagsForResource",),
-            resources=(names.arn("logs", f"log-group:/{base}/*"),),
-            why="Their tags. What is logged is not told.",
-        ),
-        Statement(
-            sid="FindAlarms",
-            actions=("cloudwatch:DescribeAlarms",),
-            resources=(names.arn("cloudwatch", "alarm:*"),),
-            why="The alarms. They are asked for together with composite ones, of which AWS tells only who may see all.",
-        ),
-        Statement(
-            sid="ReadAlarms",
-            actions=("cloudwatch:ListTagsForResource",),
-            resources=(names.arn("cloudwatch", f"alarm:{base}-*"),),
-            why="Their tags.",
-        ),
-        Statement(
-            sid="ReadTopic",
-            actions=("sns:GetTopicAttributes", "sns:ListTagsForResource"),
-            resources=(names.arn("sns", f"{base}-alarms"),),
-            why="Whom they tell.",
-        ),
-        Statement(
-            sid="ReadSubscriptions",
-            actions=("sns:GetSubscriptionAttributes",),
-            resources=("*",),
-            why="And who hears of it. AWS takes no resource here.",
-        ),
-        Statement(
-            sid="ReadRules",
-            actions=("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
-            resources=(names.arn("events", f"rule/{base}-*"),),
-            why="The rule that tells of stopped tasks.",
-        ),
-    ]
-
-
 def _comparing_secrets(scope: ReadScope) -> list[Statement]:
     statements = [
         Statement(
@@ -419,7 +199,3 @@ def _comparing_secrets(scope: ReadScope) -> list[Statement]:
         if arn is not None
     ]
     return statements
-
-
-def _here(scope: ReadScope) -> Conditions:
-    return {"StringEquals": {"aws:RequestedRegion": scope.names.region}}

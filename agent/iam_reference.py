@@ -41,8 +41,8 @@ and the agent puts it on everything that the agent makes.
 | `hybrid-prod-agent-execution` | ECS | starting the agent's task |
 | `hybrid-prod-code` | code servers and runs | what user code does in AWS; a location may have a role of its own |
 | `hybrid-prod-code-execution` | ECS | starting code servers and runs |
-| `hybrid-prod-review`, with `ci.reviews` | jobs of CI in the environment `review` | previews of pull requests, reading only |
-| `hybrid-prod-drift`, with `ci.drift` | jobs of CI in the environment `drift` | finding what was changed by hand, reading only |
+| `hybrid-prod-review` (`ci.reviews`) | CI's jobs in the environment `review` | previews of pull requests; only reads |
+| `hybrid-prod-drift` (`ci.drift`) | CI's jobs in the environment `drift` | finding drift; only reads |
 
 """
 
@@ -104,9 +104,9 @@ everywhere else.
 `tests/unit/agent/test_ecs_policies.py` and `test_ecs_reading.py` decide, by a stand-in for IAM, the calls that the
 agent's own code and CI's previews make, and over a hundred that must be denied. Each statement, action, resource and
 condition is taken away in turn, and something turns wrong, or its reason to stay is written down.
-`tests/aws/test_ecs_reading.py` runs Pulumi's engine with what CI's reading roles allow. `tests/contracts/test_iam_table.py`
-and `test_iam_policies.py` hold the stand-in and the policies against AWS's Service Authorization Reference. Whether AWS
-decides as its reference says, only an account can prove.
+`tests/aws/test_ecs_reading.py` runs Pulumi's engine with no more than CI's reading roles allow.
+`tests/contracts/test_iam_table.py` and `test_iam_policies.py` hold the stand-in and the policies against AWS's Service
+Authorization Reference. Whether AWS decides as its reference says, only an account can prove.
 """
 
 

@@ -1,6 +1,6 @@
 """``python -m benchmarks [PART…]``: measure, and print Markdown.
 
-Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery, ecs.
+Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery, ecs, review.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 
-from benchmarks import crowd, delivery, ecs, events, images, no_op_up, registration, stand_up, storage
+from benchmarks import crowd, delivery, ecs, events, images, no_op_up, registration, review, stand_up, storage
 from benchmarks.figure import Figure, table
 
 PARTS = {
@@ -22,6 +22,7 @@ PARTS = {
     "images": images.measure,
     "delivery": delivery.measure,
     "ecs": ecs.measure,
+    "review": review.measure,
 }
 
 

@@ -129,8 +129,8 @@ class EcsStack:
 
 
 @contextmanager
-def ecs_stack(root: Path) -> Iterator[EcsStack]:
-    """The stack with the default settings and one location, which is an image; nothing of it stands yet."""
+def ecs_stack(root: Path, locations: int = 1) -> Iterator[EcsStack]:
+    """The stack with the default settings and some locations, which are images; nothing of it stands yet."""
     root.mkdir(exist_ok=True)
     registry = ThreadingHTTPServer(("127.0.0.1", 0), _Registry)
     threading.Thread(target=registry.serve_forever, daemon=True).start()
@@ -146,7 +146,8 @@ def ecs_stack(root: Path) -> Iterator[EcsStack]:
             "agent": {"kind": "ecs"},
             "aws": {"account": ACCOUNT, "region": REGION},
             "locations": [
-                {"name": "hello", "image": f"127.0.0.1:{registry.server_port}/hello:1", "moduleName": "hello"}
+                {"name": name, "image": f"127.0.0.1:{registry.server_port}/{name}:1", "moduleName": name}
+                for name in ("hello", *(f"further{number}" for number in range(1, locations)))
             ],
         }
         file = checkout.root / "stacks" / f"Pulumi.{STACK}.yaml"

@@ -58,8 +58,8 @@ def _open(subject: Subject) -> Iterator[str]:
             off = [key for key in _BLOCKS if not isinstance(said.get(key), Unknown) and said.get(key) is not True]
             if off:
                 yield f"{subject} leaves a door open: {', '.join(off)} must be true."
-        case "aws:s3/bucketAcl:BucketAcl" | "aws:s3/bucket:Bucket" if said.get("acl") in _PUBLIC_ACLS:
-            yield f"{subject} has the ACL {said['acl']}."
+        case "aws:s3/bucketAcl:BucketAcl" | "aws:s3/bucket:Bucket":
+            yield from (f"{subject} has the ACL {acl}." for acl in texts(said.get("acl")) if acl in _PUBLIC_ACLS)
         case "aws:ecrpublic/repository:Repository":
             yield f"{subject} is a repository of ECR's public gallery: everybody can pull from it."
         case "aws:rds/instance:Instance" | "aws:rds/clusterInstance:ClusterInstance":

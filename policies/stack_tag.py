@@ -52,7 +52,7 @@ def _taggable() -> frozenset[str]:
 TAGS: Final = ResourceRule(
     name="stack-tag",
     level="advisory",
-    reason=f"By the tag {STACK_TAG} people find what a stack costs, and `hybrid` what is left of it.",
+    reason=f"By the tag {STACK_TAG} people find what a stack costs, and commands of hybrid what is left of it.",
     todo="make it with the stack's own provider, whose default tags have it.",
     looks_at="Everything of pulumi-aws that takes tags (`policies/taggable_types.txt`): that the tag is among its own "
     "or its provider's default tags.",

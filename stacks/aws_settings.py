@@ -183,14 +183,20 @@ class CiSettings(Spec):
     provider_arn: Arn | None = None
     """GitHub's OIDC provider in the account, of which there can be one only. Default: the stack makes it."""
 
-    reviews: bool | RoleName = False
+    reviews: bool = False
     """Whether there is a role `<name>-review` that only reads, for jobs in the GitHub environment `review`, which run
-    the code of pull requests. The name of a role adds this stack to it, as for several stacks of one account. Default
-    false."""
+    the code of pull requests. Default false."""
 
-    drift: bool | RoleName = False
-    """The same for `<name>-drift`, for jobs in the GitHub environment `drift`; it also reads the value of the agent's
-    token. Default false."""
+    review_role: RoleName | None = None
+    """The name of such a role that another stack of this account made; what this stack needs is added to it, as one
+    job reviews all stacks. Default: none."""
+
+    drift: bool = False
+    """Whether there is a role `<name>-drift` that only reads, the value of the agent's token among it, for jobs in the
+    GitHub environment `drift`, which run the code of the deployed branch. Default false."""
+
+    drift_role: RoleName | None = None
+    """The name of such a role that another stack of this account made, as `reviewRole`. Default: none."""
 
     state_bucket: BucketName | None = None
     """The S3 bucket with Pulumi's state, which both may read. Default: state is kept elsewhere."""
@@ -206,6 +212,12 @@ class CiSettings(Spec):
     def _one_subject(self) -> CiSettings:
         if self.environment is None and self.branch is None:
             raise ValueError("give a `branch` or an `environment`; any branch would be anybody who can push one")
+        if self.environment in {"review", "drift"}:
+            raise ValueError(
+                f"the environment `{self.environment}` is of jobs that only read; let another one push images"
+            )
+        if (self.reviews and self.review_role) or (self.drift and self.drift_role):
+            raise ValueError("give `reviews` or `reviewRole`, and `drift` or `driftRole`: one role reads for a job")
         return self
 
 

@@ -134,14 +134,14 @@ class EcsRoles:
         if repositories:
             grant_push("push", role, repositories)
         scope = self._read_scope(ci, bucket, elsewhere)
-        for what, wanted, statements in (
-            ("review", ci.reviews, ecs_reading.review_statements(scope)),
-            ("drift", ci.drift, ecs_reading.drift_statements(scope)),
+        for what, wanted, another, statements in (
+            ("review", ci.reviews, ci.review_role, ecs_reading.review_statements(scope)),
+            ("drift", ci.drift, ci.drift_role, ecs_reading.drift_statements(scope)),
         ):
-            if isinstance(wanted, str):
-                self._add_to_role(what, wanted, statements)
-            elif wanted:
+            if wanted:
                 self._make_reader(what, ci, role).allow("read", statements)
+            elif another is not None:
+                self._add_to_role(what, another, statements)
 
     def _make_reader(self, what: str, ci: CiSettings, first: CiRole) -> CiRole:
         """Bound to the GitHub environment of its name. It takes the issuer of the first role, which may make it."""
@@ -163,7 +163,7 @@ class EcsRoles:
     def _read_scope(self, ci: CiSettings, bucket: str, elsewhere: PulledFrom) -> ReadScope:
         locations = (f"location-{location}" for location in self.settings.location_roles)
         whats = ["agent", "agent-execution", "code", "code-execution", *locations, "ci"]
-        whats += [what for what, wanted in (("review", ci.reviews), ("drift", ci.drift)) if wanted is True]
+        whats += [what for what, wanted in (("review", ci.reviews), ("drift", ci.drift)) if wanted]
         return ReadScope(
             names=self.names,
             bucket=bucket,

@@ -59,6 +59,7 @@ def _forms() -> dict[str, str]:
         aws_settings.VpcId: "the id of a VPC: vpc-…",
         aws_settings.SubnetId: "the id of a subnet: subnet-…",
         aws_settings.BucketName: "a bucket's name: lower-case letters, digits, dots and hyphens, 3 to 63 of them",
+        aws_settings.RoleName: "the name of a role, without its path: letters, digits and + = , . @ _ -",
         aws_settings.BaseName: "a name of lower-case letters, digits and single hyphens that begins with a letter",
     }
     return {_pattern(kind): text for kind, text in words.items()}

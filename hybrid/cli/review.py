@@ -59,6 +59,12 @@ def review(
         bool,
         typer.Option("--offline", help="Ask nobody and use no credentials: the program alone, against the base's."),
     ] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="With --offline: STACK.json files of `hybrid review export`, for what stands."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what the working tree would do to every stack that it touches, against the commit where the branch left:
@@ -78,17 +84,22 @@ def review(
 
     on = grounds(fail_on)
     workspace, run = Workspace.of_this_checkout(), CiRun.here()
+    if state is not None and not offline:
+        raise UsageError(
+            "--state is for --offline.", why="Otherwise the state itself is read.", next_step="leave one out."
+        )
     if every and stack:
         raise UsageError("--all and --stack exclude each other.", next_step="give one of them.")
     request = Request(
         workspace=workspace,
-        base=base or _base(workspace, run),
+        base=_base(workspace, run) if base is None else base,
         stacks=tuple(stack or ()),
         every=every,
         head=run.sha if run.event == "pull_request" else None,
         policies=policies,
         secrets=secrets,
         offline=offline,
+        state=state.resolve() if state is not None else None,
     )
     found = made(request, pulumi_with_progress, note)
     if output is not None:
@@ -141,6 +152,44 @@ def post(
         answer_json({"url": written.url, "created": written.created, "posted": True})
     else:
         note(f"{'Posted' if written.created else 'Updated'}: {written.url}")
+
+
+@app.command()
+def export(
+    stacks: Annotated[list[str], typer.Argument(metavar="STACK...", help="Stacks of this checkout.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Write STACK.json of each into DIR.")],
+    as_json: Json = False,
+) -> None:
+    """Write down which resources stacks have, for `hybrid review --offline --state DIR`: their types and names, and
+    nothing else of their state. It needs credentials that may read the state; no key is needed.
+
+    Example: [bold]hybrid review export prod staging --to .hybrid/exported[/]
+    """
+    from hybrid.cli.console import answer_json, note
+    from hybrid.cli.tools import pulumi_with_progress
+    from hybrid.delivery.written_files import write_files
+    from hybrid.engine.copied import exported_state
+    from hybrid.engine.exported_state import ExportedState
+
+    workspace = Workspace.of_this_checkout()
+    _require_files(workspace, stacks)
+    pulumi = pulumi_with_progress()
+    found = [ExportedState.of(name, exported_state(workspace, name, pulumi, os.environ)) for name in stacks]
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        write_files(to.resolve(), {f"{each.stack}.json": each.text() for each in found})
+    except OSError as error:
+        raise SettingsError(f"{to} cannot be written.", why=error.strerror, next_step="name another folder.") from None
+    if as_json:
+        answer_json({"stacks": [{"stack": each.stack, "resources": len(each.resources)} for each in found]})
+    for each in found:
+        note(f"{to / each.stack}.json: {len(each.resources)} resources")
+
+
+def _require_files(workspace: Workspace, stacks: list[str]) -> None:
+    for name in stacks:
+        if not workspace.stack_file(name).is_file():
+            raise UsageError(f"There is no stack '{name}'.", next_step="name one that has a file in stacks/.")
 
 
 def _base(workspace: Workspace, run: CiRun) -> str:

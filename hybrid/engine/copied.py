@@ -48,7 +48,7 @@ class CopiedStack:
         Raises ``EngineError`` when the backend does not give the state, ``SettingsError`` for a stack without a file.
         """
         file = _text(workspace.stack_file(stack))
-        exported = _exported(workspace, stack, pulumi, given)
+        exported = exported_state(workspace, stack, pulumi, given)
         with state_copy(stack, exported, file, base_file, withheld=withheld) as copy:
             environment = {**given, **copy.variables}
             if withheld:
@@ -58,19 +58,19 @@ class CopiedStack:
 
     def preview(self, listener: Listener, report: Callable[[str], None], **options: Any) -> Outcome:
         """What `up` would do. With values withheld what stands is not looked at: that would show them. ``options`` are
-        the engine's own, such as ``policy_packs``.
+        those of ``Engine.run``, such as ``policy_packs``.
 
         Raises ``EngineError`` with the engine's own errors.
         """
         engine = _EngineOnACopy(
-            self._workspace, self.copy.stack, self._pulumi, self._environment, report, copy=self.copy, **options
+            self._workspace, self.copy.stack, self._pulumi, self._environment, report, copy=self.copy
         )
-        return engine.run("preview", listener)
+        return engine.run("preview", listener, **options)
 
 
 class _EngineOnACopy(Engine):
-    def __init__(self, *arguments: Any, copy: StateCopy, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, *arguments: Any, copy: StateCopy) -> None:
+        super().__init__(*arguments)
         self._copy = copy
 
     def _prepare(self) -> None:
@@ -92,8 +92,11 @@ def _text(file: Path) -> str:
         ) from None
 
 
-def _exported(workspace: Workspace, stack: str, pulumi: Pulumi, given: Mapping[str, str]) -> dict[str, Any] | None:
-    """The state as the backend has it, secrets as ciphertext; None: there is no such stack."""
+def exported_state(workspace: Workspace, stack: str, pulumi: Pulumi, given: Mapping[str, str]) -> dict[str, Any] | None:
+    """The state as the backend has it, secrets as ciphertext; None: there is no such stack.
+
+    Raises ``EngineError`` when the backend does not give it.
+    """
     file = backend.state_file(workspace, stack, given)
     if file is not None and not file.exists():
         return None

@@ -176,7 +176,7 @@ class Transport:
             answer = self._exchange(request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Raised below, without this context: httpx's exceptions hold the request, which holds the token.
-            raise _unreachable(error, self.host, request) from error
+            fault = _unreachable(error, self.host, request)
         else:
             seconds = verdict.pause_of(answer)
             if seconds is not None:

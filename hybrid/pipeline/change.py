@@ -99,7 +99,7 @@ def change_of(run: CiRun, given: Given, checkout: GitCheckout, deployed: str) ->
         refuse_untold(run)
     found = branch_of(run, given, checkout)
     is_told_pull_request = run.event == "pull_request" and _is_understood(run) and found.branch == run.branch
-    if False:
+    if found.branch == deployed and not is_told_pull_request:
         raise UsageError(
             f"'{deployed}' is the branch that is deployed, and no change to it.",
             why="Branch deployments are for what is not merged; stacks/pipeline.yaml names the deployed branch.",

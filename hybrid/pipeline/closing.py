@@ -69,7 +69,7 @@ def stale_ones(
             status = _ENDED[each.pull_request_status]
             stale.append(Stale(each, f"Dagster+ was told that its pull request is {status.lower()}", status))
         elif branches and each.branch not in branches:
-            stale.append(Stale(each, "its branch is gone", "CLOSED"))
+            stale.append(Stale(each, "`origin` does not have its branch", "CLOSED"))
     return stale
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hybrid.engine import backend
 from hybrid.engine.engine import Engine, Listener, Outcome
 from hybrid.engine.stack import Stack, identity
 from hybrid.errors import EngineError, HybridError, StackBusyError, StoppedError
@@ -47,6 +48,7 @@ class StackWork:
     _loaded: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def beforehand(self, stack: str) -> None:
+        backend.prepare(self.workspace, stack, self.environ)  # a personal stack's passphrase, which a preview needs too
         self.check(stack)
 
     def review(self, stack: str) -> StackReview:

@@ -1,6 +1,7 @@
 """The files of the base commit that say what stacks and locations are, laid out in a folder of their own.
 
-Nothing of them is run. The working tree and git's own folder stay as they are: no worktree is registered.
+Nothing of them is run, unless the whole is asked for, with the program. The working tree and git's own folder stay as
+they are: no worktree is registered.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hybrid.redaction import redact
 from hybrid.workspace import Workspace
 
 _ALWAYS: Final = ("stacks", "locations", "Pulumi.yaml", "pyproject.toml", "dg.toml")
+_PROGRAM: Final = ("agent", "hybrid", "infra", "policies", "requirements.lock")
 _SECONDS: Final = 120
 _LARGEST_FILE: Final = 4 * 1024 * 1024
 """Bytes. What says something of a location is small; data that lies beside it is not laid out."""
@@ -31,20 +33,23 @@ class BaseTree:
 
     commit: str
     workspace: Workspace
+    whole: bool = False
+    """Whether its program is there, too."""
 
     @classmethod
     @contextmanager
-    def at(cls, checkout: Path, commit: str, further: Sequence[str] = ()) -> Iterator[BaseTree]:
-        """For the time of a ``with``. ``further`` are folders of locations that lie elsewhere in the checkout.
+    def at(cls, checkout: Path, commit: str, further: Sequence[str] = (), *, whole: bool = False) -> Iterator[BaseTree]:
+        """For the time of a ``with``. ``further`` are folders of locations that lie elsewhere in the checkout;
+        ``whole``: with the program, to be run.
 
         Raises ``UsageError`` when git cannot give the commit's files.
         """
         with TemporaryDirectory(prefix="hybrid-base-") as folder:
             root = Path(folder).resolve()
-            wanted = _present(checkout, commit, [*_ALWAYS, *further])
+            wanted = _present(checkout, commit, [*_ALWAYS, *(_PROGRAM if whole else ()), *further])
             if wanted:
                 _lay_out(checkout, commit, wanted, root)
-            yield cls(commit, Workspace(root))
+            yield cls(commit, Workspace(root), whole)
 
 
 def _present(checkout: Path, commit: str, paths: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ from hybrid.errors import HybridError, SettingsError, UsageError
 from hybrid.redaction import redact
 from hybrid.review.base_tree import BaseTree
 from hybrid.review.document import Commit, Missing, Review, StackReview
-from hybrid.review.touched import StackPlace, Touched, stack_of_file, touched
+from hybrid.review.touched import StackPlace, Touched, is_of_the_program, stack_of_file, touched
 from hybrid.review.worker import Order, in_a_process, in_this_process
 from hybrid.toolchain import Pulumi
 from hybrid.workspace import STACK_NAME, Workspace
@@ -46,6 +46,8 @@ class Request:
     with a look at what stands. A personal stack always is: its key is on its machine."""
     offline: bool = False
     """Whether to ask nobody: the program alone, against that of the base."""
+    state: Path | None = None
+    """For an offline review, a folder with states that `hybrid review export` wrote."""
 
 
 def review(request: Request, pulumi: Callable[[], Pulumi], report: Callable[[str], None]) -> Review:
@@ -59,7 +61,9 @@ def review(request: Request, pulumi: Callable[[], Pulumi], report: Callable[[str
     changed = _below(changes, workspace)
     names = _ordered(workspace)
     _refuse_strangers(request, names)
-    with BaseTree.at(workspace.root, changes.base, _folders_elsewhere(workspace, names)) as base:
+    # where no file of a program changed, the head's is the base's: it is run over the base's settings
+    whole = request.offline and any(is_of_the_program(path) for path in changed)
+    with BaseTree.at(workspace.root, changes.base, _folders_elsewhere(workspace, names), whole=whole) as base:
         chosen = _chosen(request, changed, names, base)
         found = [*_removed(changed, workspace), *_reviewed(request, chosen, base, pulumi, report)]
     reviewed = {each.stack for each in found}
@@ -203,4 +207,6 @@ def _order(request: Request, each: Touched, base: BaseTree, pulumi: Pulumi | Non
         pulumi=pulumi,
         policies=request.policies,
         withheld=withheld,
+        base_whole=base.whole,
+        state=request.state,
     )

@@ -61,13 +61,18 @@ def stack_of_file(path: str) -> str | None:
     return path.removeprefix(prefix).removesuffix(suffix) or None
 
 
+def is_of_the_program(path: str) -> bool:
+    """Whether what the stacks' program does may depend on the file."""
+    if path.startswith("stacks/"):
+        return path.endswith(".py")
+    return (path in _PROGRAM_FILES or path.startswith(_PROGRAM)) and not path.startswith(_WITHOUT_EFFECT)
+
+
 def _touches(path: str, stack: StackPlace) -> bool:
     if (of_file := stack_of_file(path)) is not None:
         return of_file == stack.name
-    if path.startswith("stacks/"):
-        return path.endswith(".py")
-    if path in _PROGRAM_FILES or path.startswith(_PROGRAM):
-        return not path.startswith(_WITHOUT_EFFECT)
+    if path.startswith("stacks/") or path in _PROGRAM_FILES or path.startswith(_PROGRAM):
+        return is_of_the_program(path)
     return any(_is_below(path, folder) and not _is_of_another(path, folder, stack) for folder in stack.folders)
 
 

@@ -25,7 +25,8 @@ _LAST_WORDS: Final = 4000
 
 @dataclass(frozen=True)
 class Order:
-    """``pulumi`` None: offline. ``base`` is where the base's files are laid out."""
+    """``pulumi`` None: offline. ``base`` is where the base's files are laid out, ``base_whole`` whether its program is
+    among them, ``state`` where exported states lie for an offline one."""
 
     root: Path
     stack: str
@@ -35,6 +36,8 @@ class Order:
     pulumi: Pulumi | None
     policies: bool
     withheld: bool
+    base_whole: bool = False
+    state: Path | None = None
 
     def text(self) -> str:
         pulumi = self.pulumi
@@ -50,6 +53,8 @@ class Order:
                 else [str(pulumi.executable), pulumi.version, pulumi.origin, str(pulumi.bin_folder)],
                 "policies": self.policies,
                 "withheld": self.withheld,
+                "base_whole": self.base_whole,
+                "state": None if self.state is None else str(self.state),
             }
         )
 
@@ -66,17 +71,20 @@ class Order:
             pulumi=None if pulumi is None else Pulumi(Path(pulumi[0]), pulumi[1], pulumi[2], Path(pulumi[3])),
             policies=said["policies"],
             withheld=said["withheld"],
+            base_whole=said["base_whole"],
+            state=None if said["state"] is None else Path(said["state"]),
         )
 
 
 def in_this_process(order: Order, report: Callable[[str], None]) -> StackReview:
     """Carry ``order`` out here. Raises ``StoppedError`` after Ctrl-C."""
     report(f"{order.stack}: reviewing")
-    workspace, base = Workspace(order.root), BaseTree(order.base_commit, Workspace(order.base))
+    workspace = Workspace(order.root)
+    base = BaseTree(order.base_commit, Workspace(order.base), order.base_whole)
     if order.pulumi is None:
         from hybrid.review.offline import review_stack_offline
 
-        found = review_stack_offline(workspace, order.stack, base=base, touched_by=order.touched_by)
+        found = review_stack_offline(workspace, order.stack, base=base, touched_by=order.touched_by, state=order.state)
     else:
         from hybrid.review.stack import review_stack
 

@@ -57,7 +57,7 @@ JUDGED = sorted(
 
 @pytest.mark.parametrize(("kind", "key"), JUDGED, ids=[f"{kind}.{key}" for kind, key in JUDGED])
 def test_what_a_rule_looks_at_is_a_property_of_the_sdk(kind: str, key: str) -> None:
-    _, module, name = kind.replace("/", ":").split(":")[0], kind.split(":")[1].split("/")[0], kind.split(":")[2]
+    module, name = kind.split(":")[1].split("/")[0], kind.split(":")[2]
     made = getattr(importlib.import_module(f"pulumi_aws.{'lambda_' if module == 'lambda' else module}"), name)
     assert getattr(made, "pulumi_type", kind) == kind, "the token"
     snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)

@@ -69,6 +69,7 @@ def test_a_location_that_somebody_deleted_is_told_in_one_issue_which_is_closed_w
     assert "No drift any more" in deployed.github.comments(issue.number)[-1].body
 
 
+@pytest.mark.slow
 def test_code_that_is_merged_and_not_deployed_is_no_hand_s_work(deployed: Hosted) -> None:
     deployed.checkout.location("beta", GOOD_LOCATION + "# merged\n")
     deployed.push_to_main("not deployed")
@@ -84,7 +85,7 @@ def test_code_that_is_merged_and_not_deployed_is_no_hand_s_work(deployed: Hosted
 def test_an_issue_is_not_written_about_another_branch_s_program(deployed: Hosted) -> None:
     deployed.git("switch", "-q", "-c", "feature")
     try:
-        answer = deployed.checkout.hybrid("drift", "--issue", **deployed.github.environ, GITHUB_ACTIONS="")
+        answer = deployed.checkout.hybrid("drift", "--issue", **{**deployed.github.environ, "GITHUB_ACTIONS": ""})
         looked = deployed.checkout.hybrid("drift")
     finally:
         deployed.git("switch", "-q", "main")
@@ -94,6 +95,7 @@ def test_an_issue_is_not_written_about_another_branch_s_program(deployed: Hosted
     assert "which is not 'main'" in looked.err
 
 
+@pytest.mark.slow
 def test_an_agent_that_died_is_drift(deployed: Hosted) -> None:
     for process in deployed.checkout.commands("supervisord"):
         if "agent" in " ".join(process.cmdline()):

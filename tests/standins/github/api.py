@@ -25,6 +25,8 @@ class FakeGitHub(RestStandIn):
     """``token`` acts as ``login``. An account that ends with ``[bot]`` is an app: ``GET /user`` is refused to it, as to
     the token of a workflow, and GraphQL tells whose it is (unless ``tells_viewer`` is false).
 
+    ``base`` is ``/api/v3`` for an Enterprise Server, whose GraphQL is at ``/api/graphql``.
+
     ``permissions`` are those of the token, by GitHub's words in workflows.
     """
 
@@ -37,8 +39,10 @@ class FakeGitHub(RestStandIn):
         token: str = "ghs_" + "standin0" * 4,
         login: str = "github-actions[bot]",
         tells_viewer: bool = True,
+        base: str = "",
     ) -> None:
         super().__init__()
+        self.base = base
         self.repository = repository
         self.token = token
         self.login = login
@@ -65,7 +69,11 @@ class FakeGitHub(RestStandIn):
     @property
     def writes(self) -> list[str]:
         """Methods and paths of the calls that changed something, or would have."""
-        return [call.line for call in self.calls if call.method != "GET" and call.path != "/graphql"]
+        return [call.line for call in self.calls if call.method != "GET" and call.path != self._graphql_path]
+
+    @property
+    def _graphql_path(self) -> str:
+        return f"{self.base.removesuffix('/v3')}/graphql"
 
     def comments(self, number: int) -> list[FakeComment]:
         """Of a pull request or an issue, the oldest first."""
@@ -139,7 +147,7 @@ class FakeGitHub(RestStandIn):
         if call.path == "/user":
             is_app = self.login.endswith("[bot]")
             return _not_accessible() if is_app else Reply(200, {"login": self.login, "id": 1, "type": "User"})
-        if call.path == "/graphql" and call.method == "POST":
+        if call.path == self._graphql_path and call.method == "POST":
             return self._graphql(call)
         below = call.path.removeprefix(f"/repos/{self.repository}")
         if below == call.path:

@@ -278,6 +278,14 @@ class TestWhoWeAre:
             assert "which comments are ours" in error.value.what
             assert github.writes == []
 
+    def test_an_enterprise_server_has_both_of_its_addresses(self, pauses):
+        with FakeGitHub(base="/api/v3") as github:
+            door = self.door(github, pauses)
+            door.upsert_comment(12, MARKER, "first")
+            assert not door.upsert_comment(12, MARKER, "second").created
+            assert door.comment(12, MARKER) is not None
+            assert "POST /api/graphql" in github.lines
+
     def test_it_is_asked_once(self, door, github):
         for _ in range(3):
             door.upsert_comment(12, MARKER, "words")

@@ -271,6 +271,34 @@ def test_roles_get_the_boundary_and_path_and_ci_may_push_and_nothing_else() -> N
     assert {sid["Sid"] for sid in json.loads(made.named("ci-push").inputs["policy"])["Statement"]} == {"LogIn", "Push"}
 
 
+def test_ci_reads_by_roles_that_are_bound_to_environments_and_may_only_read() -> None:
+    ci = {"github": "acme/data", "reviews": True, "drift": True, "stateBucket": "acme-state"}
+    made = record({"ci": ci, "rolePath": "/data/"})
+    issuer = made.only("aws:iam/openIdConnectProvider:OpenIdConnectProvider").outputs["arn"]
+    for what in ("review", "drift"):
+        (trust,) = json.loads(made.named(f"{what}-role").inputs["assumeRolePolicy"])["Statement"]
+        assert trust["Principal"] == {"Federated": issuer}, "an account has one issuer: it is not made again"
+        subject = trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+        assert subject == f"repo:acme/data:environment:{what}", "no other job takes it"
+    review, drift = statements(made, "review-read"), statements(made, "drift-read")
+    denied = {sid for sid, each in review.items() if each["Effect"] == "Deny"}
+    assert denied == {"NoValuesOfSecrets", "NoDecryption", "NoObjects", "NoOtherRole"}
+    assert review["ReadState"]["Resource"] == "arn:aws:s3:::acme-state/*"
+    assert "ReadToken" in drift, "drift of the token's value is drift"
+    assert f"arn:aws:iam::{ACCOUNT}:role/data/hybrid-prod-code" in drift["ReadRoles"]["Resource"], "with the path"
+    assert record({"ci": {"github": "acme/data"}}).of("aws:iam/role:Role")[-1].name == "ci-role", (
+        "nothing unless wanted"
+    )
+
+
+def test_a_role_of_another_stack_reads_this_one_too() -> None:
+    made = record({"ci": {"github": "acme/data", "reviewRole": "hybrid-first-review"}})
+    policy = made.named("review-read")
+    assert (policy.inputs["role"], policy.inputs["name"]) == ("hybrid-first-review", "hybrid-prod")
+    assert "NoValuesOfSecrets" in statements(made, "review-read"), "and is denied what this stack's own would be"
+    assert "review-role" not in {role.name for role in made.of("aws:iam/role:Role")}
+
+
 def test_the_bucket_and_the_repositories_stay_unless_told() -> None:
     kept = record()
     assert kept.only("aws:s3/bucket:Bucket").options.retain_on_delete, "it has the team's data"

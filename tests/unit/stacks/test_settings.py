@@ -140,6 +140,13 @@ def test_an_agent_on_ecs_needs_an_account_and_a_region_and_no_more() -> None:
         ({"storage": {"keyArn": "alias/x"}}, "hybrid:aws.storage.keyArn: it must be the whole ARN of a KMS key"),
         ({"storage": {"name": "A_b"}}, "hybrid:aws.storage.name: it must be a bucket's name"),
         ({"ci": {"github": "acme/x", "branch": None}}, "hybrid:aws.ci: give a `branch` or an `environment`"),
+        (
+            {"ci": {"github": "acme/x", "environment": "review"}},
+            "hybrid:aws.ci: the environment `review` is of jobs that",
+        ),
+        ({"ci": {"github": "acme/x", "reviews": True, "reviewRole": "r"}}, "hybrid:aws.ci: give `reviews` or"),
+        ({"ci": {"github": "acme/x", "reviewRole": "a/b"}}, "hybrid:aws.ci.reviewRole: it must be the name of a role"),
+        ({"ci": {"github": "acme/x", "secretsKeyArn": "alias/x"}}, "hybrid:aws.ci.secretsKeyArn: it must be the whole"),
         ({"alarms": {}}, "hybrid:aws.alarms: give either `topicArn` or `emails`"),
         ({"permissionsBoundary": "x"}, "hybrid:aws.permissionsBoundary: it must be the whole ARN of a managed policy"),
         (
