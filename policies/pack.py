@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
-import pulumi
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
@@ -20,11 +19,12 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
+from hybrid.workspace import STACK_NAME
 from policies.exceptions import Exceptions, checked
 from policies.rule import ResourceRule, Rule, StackRule
 from policies.rules import ALLOWABLE, LATER, RESOURCE_RULES, STACK_RULES, STALE
-from policies.run import Finding, Run
-from policies.subjects import UNKNOWN, Subject
+from policies.run import Finding, Run, stack_of
+from policies.subjects import UNKNOWN, Subject, mapping
 
 NAME: Final = "dagster-hybrid"
 _LEVELS: Final = {"mandatory": EnforcementLevel.MANDATORY, "advisory": EnforcementLevel.ADVISORY}
@@ -84,7 +84,7 @@ def _subject(args: ResourceValidationArgs) -> Subject:
         urn=args.urn,
         properties=_plain(args.props),
         provider=_plain(args.provider.props) if args.provider is not None else {},
-        asked=_asked(),
+        asked=_asked(stack_of(args.urn)),
     )
 
 
@@ -113,9 +113,17 @@ def _item(container: Any, key: Any) -> Any:
         return UNKNOWN
 
 
-@lru_cache(maxsize=1)
-def _asked() -> Mapping[str, Any]:
-    """``hybrid:aws`` of the stack, which the engine tells the pack before the first resource."""
-    said = pulumi.Config("hybrid").get("aws")
-    found = json.loads(said) if said else {}
-    return found if isinstance(found, dict) else {}
+@lru_cache(maxsize=8)
+def _asked(stack: str) -> Mapping[str, Any]:
+    """``hybrid:aws`` of the stack's file, which the engine does not tell packs. A file that cannot be read ends the
+    program, and the preview with it, by words of its own."""
+    if not STACK_NAME.fullmatch(stack):
+        return {}
+    import yaml
+
+    file = Path(__file__).absolute().parent.parent / "stacks" / f"Pulumi.{stack}.yaml"
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return mapping(mapping(mapping(document).get("config")).get("hybrid:aws"))

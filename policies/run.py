@@ -33,7 +33,7 @@ class Run:
 
     def see(self, subject: Subject) -> None:
         """A resource that is asked about next."""
-        self._exceptions.of_stack(_stack_of(subject.urn))
+        self._exceptions.of_stack(stack_of(subject.urn))
         self._seen[subject.urn] = subject
 
     def resource(self, rule: ResourceRule, urn: str) -> Iterator[Finding]:
@@ -88,6 +88,6 @@ def _told(rule: Rule, what: str, subject: Subject) -> str:
     return redact(f"{what}\nNext: {rule.todo}\nTo allow it: {exception} in {FILE}.")
 
 
-def _stack_of(urn: str) -> str:
+def stack_of(urn: str) -> str:
     """``urn:pulumi:prod::hybrid::…`` is of the stack prod."""
     return urn.removeprefix("urn:pulumi:").partition("::")[0]

@@ -62,9 +62,8 @@ def init(
     check: Annotated[bool, typer.Option("--check", help="End with 3 when they are not what would be written.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the workflows for stacks/pipeline.yaml beside those that are there: reviews, branch deployments, deploys, drift.
-
-    A file carries a hash of itself in its first line, so that one which nobody edited is brought up to date. Step by
+    """Show the workflows that stacks/pipeline.yaml asks for beside those that are there: reviews, branch deployments,
+    deploys, drift. A file carries a hash of itself, so that one which nobody edited is brought up to date. Step by
     step: docs/ci.md.
 
     Examples: [bold]hybrid ci init github[/]  ·  [bold]hybrid ci init gitlab --write[/]

@@ -254,6 +254,8 @@ def _print(found: Review) -> None:
         out.print(Text(f"{stack.stack}  ", style="bold") + Text(_summary(stack)))
         for line, style in _lines(stack):
             out.print(Text(f"  {line}", style=style))
+    for missing in found.missing:
+        out.print(Text(_redacted(missing.why), style="yellow"))
     if not found.stacks:
         note("No stack is touched.")
     elif found.untouched:

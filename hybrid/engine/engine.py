@@ -125,8 +125,9 @@ class Engine:
                 self._ensure_stack()
             packs = policy_packs if command in _RUNS_PROGRAM else ()
             outcome, code, words = self._update(command, listener, lock if writes else None, targets, packs)
-            if outcome.refused and not outcome.errors and not writes and not self._interrupts:
-                return outcome  # the engine ends with an error for the findings, and has looked at everything
+            if outcome.refused and not writes and not self._interrupts and not _own_words(outcome.errors):
+                outcome.errors.clear()  # the engine ends with "preview failed", and has looked at everything
+                return outcome
             if code != 0 or outcome.errors:
                 raise self._error(command, outcome, code, words)
             if command == "destroy":
@@ -300,7 +301,7 @@ class Engine:
                 why=words.strip(),
                 next_step="wait for it to end; if you know that it is gone, `pulumi cancel` frees the stack.",
             )
-        if outcome.refused and not outcome.errors:
+        if outcome.refused and not _own_words(outcome.errors):
             return policies_refused(outcome.refused, f"hybrid {_TYPED[command]} {self._stack} --policies")
         texts = _own_words(outcome.errors) or [words.strip()[-4000:] or f"Pulumi ended with code {code}."]
         said = any("Next: " in text for text in texts)  # errors of ours bring their own next step

@@ -23,6 +23,8 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
 _MOST_REASONS: Final = 100
 _POLICIES: Final = ("policy", "assumeRolePolicy")
 """The inputs of pulumi_aws in which a policy stands as JSON."""
+_OF_OTHER_POLICIES: Final = frozenset({"LifecyclePolicy"})
+"""Types whose `policy` grants nothing to anybody: that of ECR says which images are removed."""
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Foreseen:
         self.steps.append(step)
         if event.resource.kind == "LocationImage":
             self._image(event, step)
-        if "::aws:" in event.urn or "$aws:" in event.urn:
+        if ("::aws:" in event.urn or "$aws:" in event.urn) and event.resource.kind not in _OF_OTHER_POLICIES:
             self._policies(event)
 
     @property

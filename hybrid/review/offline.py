@@ -35,6 +35,22 @@ AS_IT_IS: Final = "(as it is)"
 MADE_BY_THE_CHANGE: Final = "(made by this change)"
 """What stands for one that is not."""
 
+_WITH_CREDENTIALS: Final = "`hybrid review` with credentials looks at it."
+LIMITS: Final = (
+    Missing(
+        part="preview",
+        why="Made offline: the program of the change was run without an engine and compared with that of the base. What "
+        "really stands was not looked at, and of most updates it is not known whether they make the thing anew.",
+        next_step=_WITH_CREDENTIALS,
+    ),
+    Missing(
+        part="dagster_plus",
+        why="Dagster+ was not asked: what the base would tell it is compared with what the change would.",
+    ),
+    Missing(part="policies", why="The policy pack was not run."),
+)
+"""What no offline review has, of any stack."""
+
 _LOCATION: Final = "dagsterhybrid:index:CodeLocation"
 # Types of ours whose outputs end up in what Dagster+ is told, and the output.
 _MADE_UP: Final = {
@@ -44,7 +60,6 @@ _MADE_UP: Final = {
 _HOW_IMAGES_ARE_BUILT: Final = "hybrid/delivery/images/"
 _LONGEST_WORDS: Final = 6000
 _SHOWN: Final = 10
-_WITH_CREDENTIALS: Final = "`hybrid review` with credentials looks at it."
 
 
 def review_stack_offline(
@@ -140,7 +155,7 @@ class _Work:
             self._lacks("preview", _nothing_to_compare_with(self.name))
             return "failed"
         self._take(old, new, contents, exported)
-        self._limits(head, new, changes, exported)
+        self._limits(new, changes, exported)
         is_new = not exported.resources if exported else len(programs) == 1
         return "new" if is_new else "present"
 
@@ -187,24 +202,17 @@ class _Work:
                 "preview", f"Whether these change cannot be told, for the base has nothing of them: {names}{more}."
             )
 
-    def _limits(self, head: Stack, new: Recording, changes: Changes, exported: ExportedState | None) -> None:
-        compared = "Without an engine the program is compared with that of the base."
-        there = (
-            f"What is created and deleted is told by the names that were exported {exported.exported_at}."
-            if exported is not None
-            else "What stands is taken to be what the base's program asks for."
-        )
-        anew = "Which other updates make a thing anew is not told." if head.who.settings.agent.kind != "local" else ""
-        self._says("preview", " ".join(filter(None, (compared, there, anew))))
+    def _limits(self, new: Recording, changes: Changes, exported: ExportedState | None) -> None:
+        """Those of this stack; ``LIMITS`` has those of every offline review."""
+        if exported is not None:
+            self._says(
+                "preview", f"What is created and deleted is told by names that were exported {exported.exported_at}."
+            )
         if new.asked:
             named = ", ".join(sorted({each.rpartition(":")[2] for each in new.asked}))
             self._says("preview", f"What the program looks up in AWS or in other stacks was made up: {named}.")
         if any(self._is_below(path, _HOW_IMAGES_ARE_BUILT, changes) for path in changes.paths):
             self._says("images", "The change is also in how images are built, which only a build tells.")
-        self._says(
-            "dagster_plus", "Dagster+ was not asked: what the base tells it is compared with what the head does."
-        )
-        self._says("policies", "The policy pack was not run.")
 
     def _is_below(self, path: Path, folder: str, changes: Changes) -> bool:
         return (changes.repository / path).is_relative_to(self.workspace.root.resolve() / folder)

@@ -76,7 +76,14 @@ def review(request: Request, pulumi: Callable[[], Pulumi], report: Callable[[str
         stacks=tuple(found),
         untouched=tuple(name for name in names if name not in reviewed),
         changed_files=len(changes.paths),
+        missing=_limits() if request.offline and reviewed else (),
     )
+
+
+def _limits() -> tuple[Missing, ...]:
+    from hybrid.review.offline import LIMITS
+
+    return LIMITS
 
 
 def _below(changes: Changes, workspace: Workspace) -> list[str]:

@@ -1,5 +1,5 @@
-"""What has to be set up where the repository is hosted before the workflows work: environments, each with its credentials
-and with whose code may have them."""
+"""What has to be set up where the repository is hosted before the workflows work: environments, each with its
+credentials and with whose code may have them."""
 
 from __future__ import annotations
 

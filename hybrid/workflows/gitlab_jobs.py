@@ -200,7 +200,10 @@ hybrid:drift:
     action: prepare
   script:
     - |
-      : "${PULUMI_BACKEND_URL:?is missing: the environment drift needs it as a variable}"
+      if [ -z "${PULUMI_BACKEND_URL:-}" ]; then
+        echo "The environment drift has no variable PULUMI_BACKEND_URL: there is no state to look at."
+        exit 0
+      fi
       code=0
       .venv/bin/hybrid drift --issue || code=$?
       if [ "$code" != 13 ]; then exit "$code"; fi

@@ -9,15 +9,12 @@ from typing import Final, Literal
 Standing = Literal["new", "same", "outdated", "edited"]
 """``outdated``: as it was once written. ``edited``: somebody changed it, or it was never written by this."""
 
-_LINE: Final = re.compile(r"# Written by `hybrid ci init \w+`; sha256:([0-9a-f]{64})\. [^\n]*\n")
+_LINE: Final = re.compile(r"# Written by `hybrid ci init \w+`; [^\n]* sha256:([0-9a-f]{64})\n")
 
 
 def marked(text: str, forge: str) -> str:
     """``text`` with its first line."""
-    return (
-        f"# Written by `hybrid ci init {forge}`; sha256:{_hash(text)}. "
-        f"Change stacks/pipeline.yaml and run it again, or edit this and it is left alone.\n{text}"
-    )
+    return f"# Written by `hybrid ci init {forge}`; once edited it is left alone. sha256:{_hash(text)}\n{text}"
 
 
 def standing(present: str | None, wanted: str) -> Standing:

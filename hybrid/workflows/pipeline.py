@@ -17,11 +17,12 @@ OWN_ENVIRONMENTS: Final = ("review", "branch", "drift")
 """Environments of the forge that jobs of ours have beside those that are called as stacks are."""
 _BRANCH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-_MACHINES_OWN: Final = re.compile(
-    r"(?!GITHUB_TOKEN$|GITLAB_TOKEN$)(?:GITHUB_|GITLAB_|RUNNER_|ACTIONS_|CI$|CI_|LD_|(?:PATH|HOME|SHELL|IFS|ENV|BASH_ENV)$)",
+_TAKEN: Final = re.compile(
+    r"(?!GITHUB_TOKEN$|GITLAB_TOKEN$)(?:(?:GITHUB|GITLAB|RUNNER|ACTIONS|CI|LD|DOCKER|AWS|PULUMI|DAGSTER_CLOUD)_"
+    r"|(?:CI|PATH|HOME|SHELL|IFS|ENV|BASH_ENV|STACK|ACCEPT|BASE|NUMBER)$)",
     re.IGNORECASE,
 )
-"""Variables that CI's machines and their shells go by."""
+"""Variables by which CI's machines, their shells, or the jobs themselves go."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,9 @@ def _refuse_bad_variables(stack: str, names: tuple[str, ...]) -> None:
     for name in names:
         if not _VARIABLE.fullmatch(name):
             raise SettingsError(f"{name!r} cannot be a variable's name.", next_step=f"mend the stack {stack}.")
-        if _MACHINES_OWN.match(name):
+        if _TAKEN.match(name):
             raise SettingsError(
-                f"The stack {stack} takes a value from the variable {name}, which CI's machines go by themselves.",
-                why="A secret of that name cannot be handed to a job.",
+                f"The stack {stack} takes a value from the variable {name}, which CI uses for something else.",
+                why="Under that name a job has a value of its own, or a credential that is not every job's.",
                 next_step="take it from a variable of another name.",
             )

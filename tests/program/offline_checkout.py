@@ -75,8 +75,11 @@ class Repository:
         return found
 
     def cloned(self, root: Path) -> Repository:
+        """A clone on a branch of its own, beside `main`."""
         subprocess.run(["git", "clone", "--quiet", "--local", str(self.root), str(root)], check=True)
-        return Repository(root)
+        found = Repository(root)
+        found.git("checkout", "--quiet", "-b", "change")
+        return found
 
     def git(self, *arguments: str) -> str:
         return subprocess.run(

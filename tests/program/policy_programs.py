@@ -11,8 +11,8 @@ PLANTED: Final = "agent:acme:" + "b1" * 16
 
 DIGEST: Final = f"sha256:{'0123456789abcdef' * 4}"
 KEY: Final = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
-ASKED: Final = json.dumps({"logKeyArn": KEY})
-"""``hybrid:aws`` of the stack: the team wants its own key on logs."""
+STACK_FILE: Final = f"config:\n  hybrid:aws:\n    logKeyArn: {KEY}\n"
+"""The team wants its own key on logs."""
 
 BROKEN: Final = {
     "bucket-encryption": "Bucket bucket",
@@ -90,7 +90,7 @@ def only_known_later() -> None:
 
     tags = {"dagster-hybrid/stack": "hybrid-dev"}
     opts = pulumi.ResourceOptions(provider=aws.Provider("aws", region="eu-central-1"))
-    role = aws.iam.Role("role", assume_role_policy=_trust(good=True), tags=tags, opts=opts)
+    role = aws.iam.Role("not-there-yet", assume_role_policy=_trust(good=True), tags=tags, opts=opts)
     said = role.unique_id.apply(lambda id: _policy({"Sid": id, "Action": "s3:*", "Resource": "arn:aws:s3:::one"}))
     aws.iam.RolePolicy("unseen", role=role.name, policy=said, opts=opts)
 

@@ -83,8 +83,12 @@ def test_a_file_that_no_image_gets_builds_none(repository: Repository) -> None:
 
 
 def test_a_changed_setting_of_the_agent_updates_it_and_restarts_it(repository: Repository) -> None:
-    repository.replace("stacks/Pulumi.prod.yaml", "    kind: ecs\n", "    kind: ecs\n    cpu: 1024\n    memory: 4096\n")
-    repository.replace("stacks/Pulumi.staging.yaml", "    kind: docker\n", "    kind: docker\n    cpus: 2\n")
+    repository.replace(
+        "stacks/Pulumi.prod.yaml", "    kind: ecs\n", "    kind: ecs\n    cpu: 1024\n    memoryMib: 4096\n"
+    )
+    repository.replace(
+        "stacks/Pulumi.staging.yaml", "    kind: docker\n", "    kind: docker\n    environment: {STAGE: b}\n"
+    )
     found = repository.reviewed()
     assert set(found) == {"prod", "staging"}, "another stack's file is not this one's"
     prod, staging = found["prod"], found["staging"]
@@ -96,7 +100,9 @@ def test_a_changed_setting_of_the_agent_updates_it_and_restarts_it(repository: R
     assert prod.costs is not None
     assert (prod.costs.after or 0) > (prod.costs.before or 0) > 0, "list prices need nobody"
     assert steps(staging)["Container agent-container"] == "replace"
-    assert [each.resource for each in staging.restarts] == ["Container agent-container"]
+    assert [(each.resource, each.because) for each in staging.restarts] == [
+        ("Container agent-container", ("the variable STAGE",))
+    ], "names alone"
 
 
 def test_a_changed_setting_of_a_local_agent_restarts_it(repository: Repository) -> None:
