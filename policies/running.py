@@ -13,6 +13,9 @@ from policies.subjects import Subject
 
 _BY_DIGEST: Final = re.compile(r"(?:[^@\s]+@)?sha256:[0-9a-f]{64}")
 
+# Where a secret is, which is no secret.
+_REFERENCE: Final = re.compile(r"arn:aws[\w-]*:(?:secretsmanager|ssm):[\w-]*:\d{12}:(?:secret:|parameter/)[\w/+=.@:-]+")
+
 AGENT_BY_VERSION: Final = re.compile(r"public\.ecr\.aws/dagster/dagster-cloud-agent:\d+\.\d+\.\d+")
 """Dagster's own agent image at a version: the stack's default. Dagster names its releases by version, and the settings
 of the stack are held against that very version. ECS itself resolves the tag once for
@@ -30,7 +33,8 @@ def _by_tag(subject: Subject) -> Iterator[str]:
 def _in_plain(subject: Subject) -> Iterator[str]:
     if containers.unreadable(subject):
         yield f"{subject} has containers that cannot be read, so nobody knows what is in them."
-    telling = dict.fromkeys(name for name, value in containers.variables(subject) if looks_secret(name, value))
+    said = containers.variables(subject)
+    telling = dict.fromkeys(name for name, value in said if looks_secret(name, _REFERENCE.sub("", value)))
     for name in telling:
         what = "command" if name == "command" else f"variable {redact(name)[:100]}"
         yield f"{subject} has what looks like a secret in its {what}."
@@ -68,8 +72,8 @@ SECRETS: Final = ResourceRule(
     todo="keep it in Secrets Manager and name it under `secrets`, or keep it in Dagster+ by `hybrid:variables`.",
     looks_at="Variables and commands in task definitions of ECS, in Docker's containers and services, in documents of "
     "code locations, in functions of Lambda and in the local agent's processes: names that end like a secret's "
-    "(`…_PASSWORD`, `…_TOKEN`), and values of the shape of tokens, keys and addresses with a password. Values are "
-    "never shown.",
+    "(`…_PASSWORD`, `…_TOKEN`), and values of the shape of tokens, keys and addresses with a password. ARNs of "
+    "secrets and parameters pass: they say where it is. Values are never shown.",
     judges={**_SAYS_WHERE, containers.FUNCTION: ("environment",), containers.PROCESS: ("environment", "command")},
     check=_in_plain,
 )

@@ -18,6 +18,7 @@ from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
     from hybrid.engine.engine import Listener
+    from hybrid.forge.ci import CiRun
     from hybrid.pipeline.deployment import Deployment, StackResult
     from hybrid.pipeline.place import Place
     from hybrid.pipeline.reviewed import ReviewSource
@@ -84,6 +85,7 @@ def deploy(
     deployment = _deployment(workspace, place, pipeline.branch, work, rollback=rollback, policies=policies)
     deployment.source, deployment.accepted, deployment.unreviewed = source, accepted, unreviewed
     error = deployment.run(stacks)
+    _summarize(place.run, deployment.results)
     _answer(pipeline.branch, place.head, deployment.results, as_json=as_json)
     if error is not None:
         raise error
@@ -244,6 +246,20 @@ class _Person:
         elif self._yes or identity(self._workspace, stack).settings.embedded:
             return
         typer.confirm(f"do these {len(sentences)} things to the stack '{stack}'?", abort=True, err=True)
+
+
+def _summarize(run: CiRun, results: Sequence[StackResult]) -> None:
+    """On the page of the CI's run, where it has one."""
+    from hybrid.cli.console import note
+    from hybrid.pipeline.deploy_summary import deploy_summary
+
+    if run.summary_file is None:
+        return
+    try:
+        with run.summary_file.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(deploy_summary(results))
+    except OSError as error:
+        note(f"The summary of the run could not be written: {error.strerror}")
 
 
 def _answer(branch: str, commit: str | None, results: Sequence[StackResult], *, as_json: bool) -> None:

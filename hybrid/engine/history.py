@@ -1,7 +1,7 @@
 """What was done to a stack before, as Pulumi's own history tells it: which update, of which commit, how it ended.
 
-Pulumi notes the commit of the checkout beside each update, whoever ran it (pkg/cmd/pulumi/metadata, ``git.head``, of
-3.259), in every backend. So nothing of ours has to be kept to know what of the team's branch is deployed.
+Pulumi notes the commit of the checkout and the options of the call beside each update, whoever ran it
+(pkg/cmd/pulumi/metadata of 3.259: ``git.head``, ``pulumi.flag.target``), in every backend. So nothing of ours has to be kept to know what of the team's branch is deployed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Update:
     """``update``, ``refresh``, ``destroy``, …"""
     succeeded: bool
     commit: str | None
+    is_partial: bool = False
+    """Of chosen resources only, as `hybrid locations deploy` and a rollback make them."""
 
 
 def updates_in(text: str) -> list[Update]:
@@ -38,8 +40,9 @@ def updates_in(text: str) -> list[Update]:
 
 
 def deployed_commit(updates: Iterable[Update]) -> str | None:
-    """The commit of the last `up` that went well; None: there was none, or it does not say."""
-    last = next((update for update in updates if update.kind == "update" and update.succeeded), None)
+    """The commit of the last `up` of the whole stack that went well; None: there was none, or it does not say."""
+    whole = (update for update in updates if update.kind == "update" and not update.is_partial)
+    last = next((update for update in whole if update.succeeded), None)
     return last.commit if last is not None else None
 
 
@@ -49,7 +52,9 @@ def was_begun(updates: Iterable[Update], commit: str) -> bool:
 
 
 def _update(entry: dict[str, Any]) -> Update:
-    environment = entry.get("environment")
-    head = str(environment.get("git.head", "")) if isinstance(environment, dict) else ""
+    said = entry.get("environment")
+    environment = said if isinstance(said, dict) else {}
+    head = str(environment.get("git.head", ""))
     commit = head if _COMMIT.fullmatch(head) else None
-    return Update(str(entry.get("kind", "")), entry.get("result") == "succeeded", commit)
+    is_partial = "pulumi.flag.target" in environment
+    return Update(str(entry.get("kind", "")), entry.get("result") == "succeeded", commit, is_partial)

@@ -130,10 +130,11 @@ def _by_our_provider(token: str, old: Mapping[str, Any], new: Mapping[str, Any])
     if token not in known:
         return None
     resource = known[token]
+    old, new = (resource.definition.complete(dict(each)) for each in (old, new))  # as the provider's check does
     if token in _BY_WHAT_STANDS:
         told = _OF_AN_IMAGE if token.endswith(":LocationImage") else tuple(resource.definition.inputs)
         return changes(resource.definition, *({key: each.get(key) for key in told} for each in (old, new)))
-    return resource.diff(dict(old), _IN_ORDER, dict(new))
+    return resource.diff(old, _IN_ORDER, new)
 
 
 def _events(

@@ -154,8 +154,8 @@ def record(program: Program) -> Recording:
 def _order(program: Program, result: Path) -> str:
     return json.dumps(
         {
-            "code": str(program.code),
-            "settings": str(program.settings),
+            "code": str(program.code.absolute()),
+            "settings": str(program.settings.absolute()),
             "project": backend.PROJECT,
             "stack": program.stack,
             "config": dict(program.config.values),
@@ -170,7 +170,7 @@ def _order(program: Program, result: Path) -> str:
 def _environment(program: Program, home: str) -> dict[str, str]:
     given = dict.fromkeys(program.config.taken_from_environment, WITHHELD)
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    own = {"PATH": os.defpath, "HOME": home, "HYBRID_ROOT": str(program.settings), "LC_ALL": "C.UTF-8"}
+    own = {"PATH": os.defpath, "HOME": home, "HYBRID_ROOT": str(program.settings.absolute()), "LC_ALL": "C.UTF-8"}
     return {**given, **kept, **own, "AWS_EC2_METADATA_DISABLED": "true"}
 
 

@@ -58,12 +58,17 @@ def compare(present: Actions, reviewed: Sequence[Actions]) -> Verdict:
 
 
 def acceptance(stack: str, present: Actions) -> str:
-    """What a person says with ``--accept``: exactly these actions, on this stack and no other."""
-    return hashlib.sha256(f"{stack}\n{present.digest}".encode()).hexdigest()
+    """What a person says with ``--accept``: exactly these actions, on this stack and no other. Looks are left out: a
+    task that was started again meanwhile makes no other set."""
+    said = Actions.saying(sentence for sentence in present.sentences or () if not _is_look(sentence))
+    return hashlib.sha256(f"{stack}\n{said.digest}".encode()).hexdigest()
 
 
 def _is_harmless(sentence: str, reviewed: set[str]) -> bool:
     verb, _, resource = sentence.partition(" ")
-    if verb == "read" or (verb in _OF_LOOKS and resource.partition(" ")[0] in LOOKS):
-        return True
-    return any(f"{begun} {resource}" in reviewed for begun in _ENDS.get(verb, ()))
+    return _is_look(sentence) or any(f"{begun} {resource}" in reviewed for begun in _ENDS.get(verb, ()))
+
+
+def _is_look(sentence: str) -> bool:
+    verb, kind = [*sentence.split(" ", 2), "", ""][:2]
+    return verb == "read" or (verb in _OF_LOOKS and kind in LOOKS)

@@ -246,8 +246,9 @@ def _stopped(result: StackResult, found: Reviewed, verdict: Verdict) -> DeploySt
     return DeployStopped(
         f"The deploy of '{stack}' stopped: it would do {many} that nobody is known to have reviewed.",
         why="\n".join(lines),
-        next_step=f"have it reviewed in a pull request; or, to do exactly what is listed by --json under `actions` "
-        f"({len(result.actions)} in all): hybrid deploy --stack {stack} --accept {result.digest}",
+        next_step=f"have it reviewed in a pull request; or accept exactly the {len(result.actions)} actions of the "
+        f"preview (--json lists them) by `hybrid deploy --stack {stack} --accept {result.digest}`, in CI by starting "
+        "the workflow with that digest.",
     )
 
 

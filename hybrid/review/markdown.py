@@ -216,7 +216,7 @@ def _warnings(review: Review) -> str:
             lines.append(f"{name} breaks the rules {_few(sorted(set(broken)))}.")
         for each in stack.missing:
             lines.append(f"{name}: {_PARTS[each.part]} could not be looked at. {_first(each.why)}{_next(each)}")
-    return "".join(f"\n> {line}\n" for line in lines[: 3 * _ROWS])
+    return "".join(f"\n> {line}\n" for line in lines[: 3 * _ROWS]) + "\n"
 
 
 def _first(words: str) -> str:

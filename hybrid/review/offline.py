@@ -39,8 +39,8 @@ _WITH_CREDENTIALS: Final = "`hybrid review` with credentials looks at it."
 LIMITS: Final = (
     Missing(
         part="preview",
-        why="Made offline: the program of the change was run without an engine and compared with that of the base. What "
-        "really stands was not looked at, and of most updates it is not known whether they make the thing anew.",
+        why="Made offline: the program of the change was run without an engine and compared with that of the base. "
+        "What really stands was not looked at, and of most updates it is not known whether they make the thing anew.",
         next_step=_WITH_CREDENTIALS,
     ),
     Missing(

@@ -42,6 +42,7 @@ jobs:
     permissions:
       contents: read # the code
       id-token: write # the role that pushes images
+      pull-requests: read # whether a newer commit is there
     steps:
 """
 
@@ -50,6 +51,7 @@ _OPEN: Final = """\
         id: open
         env:
           DAGSTER_CLOUD_API_TOKEN: ${{ secrets.DAGSTER_CLOUD_API_TOKEN }}
+          GITHUB_TOKEN: ${{ github.token }}
           <<secrets>>
         run: |
           <<forget>>
@@ -71,6 +73,7 @@ _OPEN: Final = """\
     permissions:
       contents: read # the code of the base
       id-token: write # the role that removes images
+      pull-requests: read # whether it was merged
     steps:
 """
 
@@ -78,6 +81,7 @@ _CLOSE: Final = """\
       - name: Close
         env:
           DAGSTER_CLOUD_API_TOKEN: ${{ secrets.DAGSTER_CLOUD_API_TOKEN }}
+          GITHUB_TOKEN: ${{ github.token }}
         run: .venv/bin/hybrid branch close
 
   stale:
@@ -107,7 +111,7 @@ _STALE: Final = """\
 
 def branch_workflow(pipeline: Pipeline) -> str:
     """Its own head is opened, not the merge with the base: what the pull request's author has."""
-    secrets, forget = step_secrets(pipeline.branch_secrets, ("DAGSTER_CLOUD_API_TOKEN",))
+    secrets, forget = step_secrets(pipeline.branch_secrets, ("DAGSTER_CLOUD_API_TOKEN", "GITHUB_TOKEN"))
     values = {
         "branch": quoted(pipeline.branch),
         "trusted": TRUSTED,

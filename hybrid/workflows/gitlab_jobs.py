@@ -171,7 +171,7 @@ hybrid:deploy:<<stack>>:
   <<needs>>
   rules:
     - if: >-
-        $CI_PIPELINE_SOURCE =~ /^(push|web)$/ && $CI_COMMIT_BRANCH == <<branch>> && $CI_COMMIT_REF_PROTECTED == "true"
+        $CI_PIPELINE_SOURCE =~ /^(push|web)$/ && $CI_COMMIT_REF_PROTECTED == "true"
       <<approval>>
       <<stops>>
   interruptible: false
@@ -192,7 +192,7 @@ hybrid:drift:
   extends: .hybrid-aws
   stage: test
   rules:
-    - if: $CI_PIPELINE_SOURCE == "schedule" && $CI_COMMIT_BRANCH == <<branch>> && $CI_COMMIT_REF_PROTECTED == "true"
+    - if: $CI_PIPELINE_SOURCE == "schedule" && $CI_COMMIT_REF_PROTECTED == "true"
   interruptible: false
   resource_group: hybrid-drift
   environment:

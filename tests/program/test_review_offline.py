@@ -18,8 +18,10 @@ import pytest
 
 from hybrid.engine.exported_state import ExportedResource, ExportedState
 from hybrid.engine.recording import Program, StackConfig, record
+from hybrid.engine.state_copy import state_copy
 from hybrid.review.document import Review
 from hybrid.review.markdown import markdown
+from hybrid.toolchain import Pulumi
 from tests.program.offline_checkout import ECS, STACKS, Repository, said, steps
 
 pytestmark = [pytest.mark.program, pytest.mark.timeout(600)]
@@ -101,7 +103,10 @@ def test_a_changed_setting_of_the_agent_updates_it_and_restarts_it(repository: R
     assert (prod.costs.after or 0) > (prod.costs.before or 0) > 0, "list prices need nobody"
     assert steps(staging)["Container agent-container"] == "replace"
     assert [(each.resource, each.because) for each in staging.restarts] == [
-        ("Container agent-container", ("the variable STAGE",))
+        (
+            "Container agent-container",
+            ("the variable STAGE", "`user_code_launcher.config.env_vars` of its dagster.yaml"),
+        )
     ], "names alone"
 
 
@@ -242,6 +247,44 @@ def _export(folder: Path, stack: str, urns: list[str]) -> None:
     resources = tuple(ExportedResource(urn=urn) for urn in urns)
     state = ExportedState(stack=stack, exported_at="2026-01-02T03:04:05+00:00", resources=resources)
     (folder / f"{stack}.json").write_text(state.text(), encoding="utf-8")
+
+
+def test_the_state_is_exported_as_names_alone_and_read_again(
+    repository: Repository, tmp_path: Path, pulumi: Pulumi
+) -> None:
+    """By Pulumi's real command, from a backend in a folder, whose state has secrets."""
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": f"v1:{PLANTED}"}
+    token = {
+        "urn": "urn:pulumi:staging::hybrid::dagsterhybrid:index:AgentToken::agent-token",
+        "type": "dagsterhybrid:index:AgentToken",
+        "custom": True,
+        "id": PLANTED,
+        "inputs": {"description": PLANTED},
+        "outputs": {"token": secret},
+    }
+    manifest = {"time": "2026-01-02T03:04:05Z", "magic": "", "version": ""}
+    state = {"deployment": {"manifest": manifest, "resources": [token]}}
+    with state_copy("staging", state, STACKS["staging"], None, withheld=False) as copy:
+        environment = {
+            **os.environ,
+            **copy.variables,
+            "HYBRID_ROOT": str(repository.root),
+            "PULUMI_CONFIG_PASSPHRASE": "",
+        }
+        environment["HYBRID_PULUMI"] = str(pulumi.executable)
+        answer = subprocess.run(
+            [sys.executable, "-m", "hybrid.cli.main", "review", "export", "staging", "--to", str(tmp_path / "to")],
+            cwd=repository.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert answer.returncode == 0, answer.stderr
+    text = (tmp_path / "to" / "staging.json").read_text()
+    assert PLANTED not in text + answer.stdout + answer.stderr
+    assert list(ExportedState.read(tmp_path / "to", "staging").standing.resources) == [token["urn"]]
 
 
 # nobody is asked, and nothing secret comes out

@@ -1,4 +1,4 @@
-"""``hybrid branch``: the branch deployment of a pull request, from its opening to its end."""
+"""``hybrid branch``: branch deployments of pull requests, from their opening to their end."""
 
 from __future__ import annotations
 

@@ -26,10 +26,16 @@ def test_what_is_deployed_is_the_commit_of_the_last_up_that_went_well() -> None:
     assert not was_begun(updates, "d" * 40)
 
 
+def test_an_update_of_chosen_resources_has_not_deployed_its_commit() -> None:
+    partial = entry(NEW)
+    partial["environment"]["pulumi.flag.target"] = "set"  # type: ignore[index]
+    updates = updates_in(json.dumps([partial, entry(OLD)]))
+    assert deployed_commit(updates) == OLD, "the rest of the commit is still to come, and its reviews still count"
+    assert was_begun(updates, NEW)
+
+
 def test_the_commit_is_not_known_where_there_was_no_git() -> None:
-    assert deployed_commit(updates_in(json.dumps([entry(None), entry(OLD)]))) is None, (
-        "an older one is not deployed"
-    )
+    assert deployed_commit(updates_in(json.dumps([entry(None), entry(OLD)]))) is None, "an older one is not deployed"
     assert deployed_commit([]) is None
 
 

@@ -102,6 +102,9 @@ def test_an_acceptance_is_for_one_stack_and_one_set() -> None:
     assert once == acceptance("prod", said(["create A a"])), "the next run prints the same"
     assert once != acceptance("staging", said(["create A a"])), "what was accepted on one stack is not on another"
     assert once != acceptance("prod", said(["create A a", "delete B b"])), "one action more is another set"
+    looks = ["update AgentReady ready", "create LocationCheck a-check"]
+    assert once == acceptance("prod", said(["create A a", *looks])), "a task that ECS started again changes nothing"
+    assert once != acceptance("prod", said(["create A a", "delete AgentReady ready"]))
 
 
 SENTENCES = st.sets(

@@ -111,6 +111,17 @@ def test_a_secret_by_reference_is_how_it_should_be() -> None:
     assert found(running.SECRETS, subject(LOCATION, document=from_agent)) == [], "the agent's own environment has it"
 
 
+def test_where_a_secret_is_may_be_said() -> None:
+    arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:hybrid-prod-agent-token-AbCdEf"
+    parameter = "arn:aws:ssm:eu-central-1:123456789012:parameter/prod/db/password"
+    for value in (arn, f"{arn}:password::", parameter, f"secrets:\n- name: DB\n  valueFrom: {arn}\n- {parameter}\n"):
+        assert found(running.SECRETS, *with_variable("DB_SECRET" if value in (arn, parameter) else "SAID", value)) == []
+    beside = f"{arn} {PLANTED}"
+    assert found(running.SECRETS, task(environment=[{"name": "SAID", "value": beside}])), (
+        "and what stands beside it not"
+    )
+
+
 def test_a_secret_in_a_command_is_as_readable() -> None:
     for each in (task(command=["run", PLANTED]), subject(CONTAINER, command=["run", PLANTED])):
         said = found(running.SECRETS, each)

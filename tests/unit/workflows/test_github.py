@@ -91,7 +91,8 @@ def test_a_pull_request_s_code_gets_no_credentials_that_change_what_stands(pipel
             if not runs_code_of_the_pull_request(job):
                 continue
             rights = set(job["permissions"].items())
-            assert rights <= {("contents", "read"), ("id-token", "write")}, f"{path} {name}"
+            reads = {("contents", "read"), ("pull-requests", "read")}
+            assert rights <= {*reads, ("id-token", "write")}, f"{path} {name}"
             environment = job.get("environment")
             environment = environment["name"] if isinstance(environment, dict) else environment
             assert environment in {None, "review", "branch"}, f"{path} {name}: no environment that deploys"
@@ -130,6 +131,7 @@ def test_a_closed_pull_request_is_cleaned_up_by_the_code_of_the_base() -> None:
     assert "action != 'closed'" in made["open"]["if"]
     assert "action == 'closed'" in made["close"]["if"]
     assert not runs_code_of_the_pull_request(made["close"])
+    assert "GITHUB_TOKEN" in made["close"]["steps"][-1]["env"], "whether it was merged decides about its images"
     assert made["open"]["concurrency"] == made["close"]["concurrency"], "never both at once"
 
 
