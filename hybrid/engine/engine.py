@@ -303,6 +303,8 @@ class Engine:
             )
         if outcome.refused and not _own_words(outcome.errors):
             return policies_refused(outcome.refused, f"hybrid {_TYPED[command]} {self._stack} --policies")
+        if (told := packs.not_started(words)) is not None:
+            return EngineError("The policy pack did not start, so nothing was looked at.", why=told)
         texts = _own_words(outcome.errors) or [words.strip()[-4000:] or f"Pulumi ended with code {code}."]
         said = any("Next: " in text for text in texts)  # errors of ours bring their own next step
         again = f"mend that and run `hybrid {_TYPED[command]} {self._stack}` again; it goes on from what stands."

@@ -1,7 +1,8 @@
 """What was done to a stack before, as Pulumi's own history tells it: which update, of which commit, how it ended.
 
-Pulumi notes the commit of the checkout and the options of the call beside each update, whoever ran it
-(pkg/cmd/pulumi/metadata of 3.259: ``git.head``, ``pulumi.flag.target``), in every backend. So nothing of ours has to be kept to know what of the team's branch is deployed.
+Pulumi notes the commit of the checkout and the options of the call beside each update, whoever ran it, in every
+backend (pkg/cmd/pulumi/metadata of 3.259: ``git.head``, ``pulumi.flag.target``). So nothing of ours has to be kept to
+know what of the team's branch is deployed.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ HEAD: Final = """\
     GIT_DEPTH: "0"
   timeout: 1 hour
   before_script:
-    - apt-get -qq update && apt-get -qq install -y --no-install-recommends git make docker-cli docker-buildx >/dev/null
+    - apt-get -qq update
+    - apt-get -qq install -y --no-install-recommends curl git make docker-cli docker-buildx >/dev/null
     - git config --global --add safe.directory "$CI_PROJECT_DIR"
     - git config --global core.hooksPath /dev/null
 
@@ -171,7 +172,7 @@ hybrid:deploy:<<stack>>:
   <<needs>>
   rules:
     - if: >-
-        $CI_PIPELINE_SOURCE =~ /^(push|web)$/ && $CI_COMMIT_REF_PROTECTED == "true"
+        $CI_PIPELINE_SOURCE =~ /^(push|web)$/ && $CI_COMMIT_BRANCH == <<branch>> && $CI_COMMIT_REF_PROTECTED == "true"
       <<approval>>
       <<stops>>
   interruptible: false
@@ -192,7 +193,7 @@ hybrid:drift:
   extends: .hybrid-aws
   stage: test
   rules:
-    - if: $CI_PIPELINE_SOURCE == "schedule" && $CI_COMMIT_REF_PROTECTED == "true"
+    - if: $CI_PIPELINE_SOURCE == "schedule" && $CI_COMMIT_BRANCH == <<branch>> && $CI_COMMIT_REF_PROTECTED == "true"
   interruptible: false
   resource_group: hybrid-drift
   environment:

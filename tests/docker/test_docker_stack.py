@@ -162,6 +162,12 @@ def test_an_up_with_nothing_to_do_builds_and_pushes_nothing(stack: DockerStack) 
     assert stack.servers() == before, "no code server was started anew"
 
 
+def test_what_stands_keeps_every_rule_of_the_policy_pack(stack: DockerStack) -> None:
+    answer = stack.hybrid("preview", "docker", "--policies", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.document["policies"] == [], "images by digest, no secret in plain, and nothing that is not known"
+
+
 def test_a_change_of_code_is_named_and_rebuilds_its_image_only(stack: DockerStack) -> None:
     before = stack.images()
     stack.checkout.location("alpha", CODE.replace("{version}", "two"))

@@ -43,6 +43,7 @@ def test_without_drift_nothing_is_written_and_nothing_said_to_the_forge(deployed
     assert not deployed.github.writes, "there is no issue to be closed"
 
 
+@pytest.mark.slow
 def test_a_location_that_somebody_deleted_is_told_in_one_issue_which_is_closed_when_it_is_back(
     deployed: Hosted,
 ) -> None:
