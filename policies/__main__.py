@@ -35,7 +35,9 @@ def _read_exceptions() -> None:
         import stacks.policy_exceptions  # noqa: F401 - its faults are told here, whatever they are
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
-        line = next((frame.lineno for frame in reversed(frames) if frame.filename.endswith("policy_exceptions.py")), None)
+        line = next(
+            (frame.lineno for frame in reversed(frames) if frame.filename.endswith("policy_exceptions.py")), None
+        )
         where = "" if line is None else f" (line {line})"
         raise SettingsError(
             "stacks/policy_exceptions.py cannot be used.",

@@ -73,7 +73,7 @@ def preview(stack: StackName = "local", policies: Policies = False, as_json: Jso
     Example: [bold]hybrid preview local[/]
     """
     from hybrid.cli.console import answer_json, note
-    from hybrid.engine.engine import policies_refused
+    from hybrid.engine.policies import refused
 
     check_beforehand(stack)
     outcome = _run(stack, "preview", policies=policies)
@@ -89,7 +89,7 @@ def preview(stack: StackName = "local", policies: Policies = False, as_json: Jso
         if policies and not outcome.policies:
             note("No rule of the policy pack is broken.")
     if outcome.refused:
-        raise policies_refused(outcome.refused, f"hybrid preview {stack} --policies")
+        raise refused(outcome.refused, f"hybrid preview {stack} --policies")
 
 
 def refresh(stack: StackName = "local", as_json: Json = False) -> None:
@@ -158,10 +158,10 @@ def _said(outcome: Outcome) -> dict[str, Any]:
 
 def _refuse_what_breaks_rules(stack: str) -> None:
     """Some rules are about what belongs together, and in an update speak only when all of it is made."""
-    from hybrid.engine.engine import policies_refused
+    from hybrid.engine.policies import refused
 
-    if refused := _run(stack, "preview", policies=True).refused:
-        raise policies_refused(refused, f"hybrid up {stack} --policies")
+    if findings := _run(stack, "preview", policies=True).refused:
+        raise refused(findings, f"hybrid up {stack} --policies")
 
 
 def require_agreement(stack: str, yes: bool, command: str) -> None:

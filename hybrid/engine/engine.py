@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hybrid.engine import backend, events, history, program
+from hybrid.engine import backend, events, history, policies, program
 from hybrid.engine.lock import UpdateLock, dead_engine_locks
-from hybrid.errors import EngineError, PolicyRefusedError, StackBusyError, StoppedError
+from hybrid.errors import EngineError, StackBusyError, StoppedError
 from hybrid.redaction import redact
 from hybrid.toolchain import Pulumi
 from hybrid.workspace import Workspace
@@ -229,7 +229,7 @@ class Engine:
         ]
         arguments += ["--color", "never", "--event-log", str(log)]
         arguments += [f"--target=**::{name}" for name in targets]
-        arguments += [f"--policy-pack={_startable(pack)}" for pack in packs]
+        arguments += [f"--policy-pack={policies.startable(pack)}" for pack in packs]
         if command in _WRITES:
             arguments += ["--yes", "--skip-preview"]
         if command == "destroy":
@@ -302,9 +302,9 @@ class Engine:
                 next_step="wait for it to end; if you know that it is gone, `pulumi cancel` frees the stack.",
             )
         if outcome.refused and not _own_words(outcome.errors):
-            return policies_refused(outcome.refused, f"hybrid {_TYPED[command]} {self._stack} --policies")
-        if (told := packs.not_started(words)) is not None:
-            return EngineError("The policy pack did not start, so nothing was looked at.", why=told)
+            return policies.refused(outcome.refused, f"hybrid {_TYPED[command]} {self._stack} --policies")
+        if (error := policies.not_started(words)) is not None:
+            return error
         texts = _own_words(outcome.errors) or [words.strip()[-4000:] or f"Pulumi ended with code {code}."]
         said = any("Next: " in text for text in texts)  # errors of ours bring their own next step
         again = f"mend that and run `hybrid {_TYPED[command]} {self._stack}` again; it goes on from what stands."
@@ -313,22 +313,6 @@ class Engine:
             why="\n".join(texts),
             next_step=None if said else again,
         )
-
-
-def _startable(pack: Path) -> Path:
-    """The program that starts a pack, where its folder has one: the host for Python that is built where Pulumi has no
-    download (docs/toolchain.md) starts no folders."""
-    return next(iter(sorted(pack.glob("pulumi-analyzer-*"))), pack) if pack.is_dir() else pack
-
-
-def policies_refused(findings: Sequence[events.PolicyFinding], again: str) -> PolicyRefusedError:
-    """The error that names all mandatory findings, whose whole messages listeners have had. ``again``: the command for
-    when they are mended."""
-    return PolicyRefusedError(
-        f"The policy pack refuses this: {len(findings)} finding{'s' if len(findings) > 1 else ''}.",
-        why="\n".join(f"{finding.policy}: {finding.what}" for finding in findings),
-        next_step=f"mend what it says, or allow it in stacks/policy_exceptions.py; then `{again}`.",
-    )
 
 
 def _own_words(errors: list[events.Message]) -> list[str]:

@@ -17,11 +17,12 @@ import pytest
 import yaml
 
 from agent.spec import LocalAgentSpec
+from hybrid.plus import PlusClient
 from hybrid.review.markdown import LONGEST, MARKER
 from hybrid.workflows.github import github_files
 from hybrid.workflows.pipeline import DeployedStack, Pipeline
 from tests.aws.ecs_stack import LABEL, EcsStack
-from tests.emulated.checkout import REPOSITORY
+from tests.emulated.checkout import REPOSITORY, until
 from tests.emulated.served import RunningAgent
 from tests.standins.github import FakeGitHub
 from tests.standins.github.runner import Job, Runner
@@ -175,6 +176,10 @@ def _agent(stack: EcsStack) -> RunningAgent:
     )
 
 
+def _is_loaded(client: PlusClient) -> bool:
+    return any(each.name == "ready" and each.load_status == "LOADED" for each in client.code_locations())
+
+
 def test_a_pull_request_from_its_opening_to_its_deploy(team: Team) -> None:
     team.branch("feature/more")
     sha = team.settings({"agent": {"kind": "ecs", "branchDeployments": True, "cpu": 512}}, "more processor")
@@ -255,9 +260,10 @@ def test_drift_opens_one_issue_and_closes_it(team: Team) -> None:
     assert "ready" in issue.body
     with team.stack.dagster_plus() as client:
         client.put_location({**document, "location_name": "ready"})
+        until(lambda: _is_loaded(client), seconds=60, what="the location that was put back is loaded")
     put_right = team.on_branch("drift", "drift", "schedule")
     assert put_right.code == 0, put_right.said
-    assert [each.state for each in team.github.issues] == ["closed"], "with a word, when it is as it was"
+    assert [each.state for each in team.github.issues] == ["closed"], "with a word, when it is as it was:\n" + put_right.said
 
 
 def test_no_secret_is_in_anything_that_was_said(team: Team) -> None:

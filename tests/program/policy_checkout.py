@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from hybrid.engine import events
-from hybrid.engine.engine import Outcome, _startable
+from hybrid.engine.engine import Outcome
+from hybrid.engine.policies import startable
 from tests.aws.program import STACK, AwsProgram
 from tests.aws.served import served
 
@@ -53,7 +54,7 @@ class PolicyCheckout:
         log = self.root / "events"
         log.unlink(missing_ok=True)
         agreed = ["--yes", "--skip-preview"] if command == "up" else []
-        pack = f"--policy-pack={_startable(self.root / 'policies')}"
+        pack = f"--policy-pack={startable(self.root / 'policies')}"
         with served(declared) as address:
             client = [f"--client={address}", "--exec-kind", "auto.inline"]
             done = stack._run(command, *agreed, pack, "--event-log", str(log), *client)

@@ -70,3 +70,22 @@ def test_exceptions_that_cannot_be_end_the_command_with_words(
     assert says in held.said, f"what is wrong must be said:\n{held.said}"
     assert "stacks/policy_exceptions.py" in held.said, "and where"
     assert "Traceback" not in held.said
+
+
+@pytest.mark.parametrize(
+    ("exception", "says"),
+    [
+        ('Allowed("public-access", "a:b:C::x"', "SyntaxError: "),
+        ('Allowed("public-access", "a:b:C::x")', "missing 1 required positional argument: 'because' (line "),
+        ("allowed", "NameError: name 'allowed' is not defined (line "),
+    ],
+)
+def test_a_file_of_exceptions_that_is_no_python_ends_the_command_with_words(
+    stack: AwsProgram, checkout: PolicyCheckout, exception: str, says: str
+) -> None:
+    checkout.allow(exception)
+    held = checkout.held(stack, program)
+    assert held.code != 0
+    assert "stacks/policy_exceptions.py cannot be used." in held.said, held.said
+    assert says in held.said, f"what and where must be said:\n{held.said}"
+    assert "Traceback" not in held.said, "the team's own slip is no fault of the pack"

@@ -32,8 +32,8 @@ class Job:
 
 @dataclass
 class Runner:
-    """``values`` are what expressions stand for, such as ``secrets.TOKEN``; one that is not there is empty. ``shell`` is
-    the environment of every command."""
+    """``values`` are what expressions stand for, such as ``secrets.TOKEN``; one that is not there is empty. ``shell``
+    is the environment of every command."""
 
     github: FakeGitHub
     root: Path

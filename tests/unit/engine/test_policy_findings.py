@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hybrid.engine import events
-from hybrid.engine.engine import Outcome, _startable, policies_refused
+from hybrid.engine import events, policies
+from hybrid.engine.engine import Outcome
 from hybrid.errors import EngineError
 
 pytestmark = pytest.mark.unit
@@ -82,7 +82,7 @@ def test_an_outcome_has_each_finding_once_and_knows_what_is_refused() -> None:
 
 
 def test_the_error_names_each_finding_and_what_to_run_then() -> None:
-    error = policies_refused([finding(), finding(policyName="other")], "hybrid up prod --policies")
+    error = policies.refused([finding(), finding(policyName="other")], "hybrid up prod --policies")
     assert isinstance(error, EngineError), "who catches those of the engine catches it too"
     assert error.exit_code == 11, "docs/cli.md"
     assert "bucket-versioning: What is wrong.\nother: What is wrong." in str(error)
@@ -92,9 +92,37 @@ def test_the_error_names_each_finding_and_what_to_run_then() -> None:
 def test_a_pack_is_started_by_its_own_program_where_it_has_one(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    assert _startable(other) == other, "Pulumi starts it by its runtime"
+    assert policies.startable(other) == other, "Pulumi starts it by its runtime"
     own = Path(__file__).resolve().parents[3] / "policies"
-    started = _startable(own)
+    started = policies.startable(own)
     assert started == own / "pulumi-analyzer-dagster-hybrid"
     assert started.stat().st_mode & 0o111, "or the engine could not start it"
-    assert _startable(started) == started, "the program itself may be named too"
+    assert policies.startable(started) == started, "the program itself may be named too"
+
+
+NOT_STARTED = """Previewing update (prod):
+Loading policy packs...: starting
+    pulumi:pulumi:Stack hybrid-prod  The exceptions are wrong:
+Diagnostics:
+  pulumi:pulumi:Stack (hybrid-prod):
+    The exceptions are wrong:
+      1. 'x' is no rule
+    Next: mend them.
+
+error: policy pack "/x/policies" failed to start: could not read plugin [/x/policies]: exit status 1
+"""
+
+
+def test_what_a_pack_says_that_does_not_start_is_all_that_is_said() -> None:
+    error = policies.not_started(NOT_STARTED)
+    assert error is not None
+    assert error.why == "The exceptions are wrong:\n  1. 'x' is no rule\nNext: mend them.", "not the CLI's frame"
+    assert error.next_step is None, "the pack has said what next"
+
+
+def test_a_pack_that_says_nothing_has_the_cli_s_words() -> None:
+    error = policies.not_started('x\nerror: failed to load Pulumi policy project located at "/x": no such file\n')
+    assert error is not None
+    assert error.why == 'failed to load Pulumi policy project located at "/x": no such file'
+    assert error.next_step, "somebody has to do something"
+    assert policies.not_started("error: preview failed\n") is None, "other errors have nothing to do with it"
