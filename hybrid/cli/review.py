@@ -14,12 +14,17 @@ from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
     from hybrid.forge.ci import CiRun
+    from hybrid.forge.forge import Written
     from hybrid.review.document import Review, StackReview
 
 app = typer.Typer(
     help="What a change would do to every stack that it touches; and the comment that says so.",
     invoke_without_command=True,
 )
+
+PullRequestNumber = Annotated[
+    int | None, typer.Option("--pull-request", metavar="N", min=1, help="The pull request. Default: what CI says.")
+]
 
 _FILES = ("review.json", "review.md")
 
@@ -114,9 +119,7 @@ def review(
 @app.command()
 def post(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A review.json that `hybrid review --output` wrote.")],
-    pull_request: Annotated[
-        int | None, typer.Option("--pull-request", metavar="N", min=1, help="The pull request. Default: what CI says.")
-    ] = None,
+    pull_request: PullRequestNumber = None,
     as_json: Json = False,
 ) -> None:
     """Put a review under its pull request: one comment, made once and updated in place. The text is made here from
@@ -127,27 +130,75 @@ def post(
     from hybrid.cli.console import answer_json, note
     from hybrid.forge.ci import CiRun
     from hybrid.forge.forge import forge_of
+    from hybrid.pipeline.review_comment import put_review
     from hybrid.review.document import LARGEST_BYTES, parse
-    from hybrid.review.markdown import MARKER, markdown
 
     run = CiRun.here()
-    number = pull_request or run.pull_request
-    if number is None:
-        raise UsageError("It is not known which pull request the review is of.", next_step="give --pull-request N.")
+    number = _number(pull_request, run)
     try:
         with file.open("rb") as opened:
             content = opened.read(LARGEST_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{file} cannot be read.", why=error.strerror, next_step="name a review.json.") from None
     found = parse(content)
-    forge = forge_of(run, os.environ)
-    newest = forge.pull_request(number).head_sha
-    if newest != found.head.sha:
-        note(f"Not posted: the review is of {found.head.sha[:10]}, and the pull request has {newest[:10]} by now.")
+    written = put_review(forge_of(run, os.environ), number, found, run.run_url)
+    if written is None:
+        note(f"Not posted: the review is of {found.head.sha[:10]}, and the pull request has a newer commit by now.")
         if as_json:
             answer_json({"url": None, "created": False, "posted": False})
         return
-    written = forge.upsert_comment(number, MARKER, markdown(found, run_url=run.run_url))
+    _say_written(written, as_json=as_json)
+
+
+@app.command()
+def link(
+    deployment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The branch deployment, as `hybrid branch open` answers it.")
+    ] = None,
+    loaded: Annotated[
+        bool | None, typer.Option("--loaded/--not-loaded", help="Whether all its code locations are loaded.")
+    ] = None,
+    closed: Annotated[bool, typer.Option("--closed", help="It is gone.")] = False,
+    pull_request: PullRequestNumber = None,
+    as_json: Json = False,
+) -> None:
+    """Say in the review's comment where the branch deployment of the pull request is, or that it is closed. The page is
+    that of the stack that stacks/pipeline.yaml names for branch deployments.
+
+    Examples: [bold]hybrid review link --deployment 4f2a… --loaded[/]  ·  [bold]hybrid review link --closed[/]
+    """
+    from hybrid.engine.pipeline import read_pipeline
+    from hybrid.engine.stack import identity
+    from hybrid.forge.ci import CiRun
+    from hybrid.forge.forge import forge_of
+    from hybrid.pipeline.review_comment import put_link
+    from hybrid.review import branch_link
+
+    workspace, run = Workspace.of_this_checkout(), CiRun.here()
+    if closed == (deployment is not None):
+        raise UsageError("Give either --deployment or --closed.", next_step="`hybrid review link --help` has examples.")
+    where = read_pipeline(workspace).branch_deployments
+    if where is None:
+        raise SettingsError(
+            "stacks/pipeline.yaml names no stack for branch deployments.",
+            next_step="name one under `branchDeployments:` (docs/branch-deployments.md).",
+        )
+    number = _number(pull_request, run)
+    page = identity(workspace, where.stack).endpoint.url
+    section = branch_link.closed() if deployment is None else branch_link.link(page, deployment, loaded=loaded)
+    _say_written(put_link(forge_of(run, os.environ), number, section), as_json=as_json)
+
+
+def _number(given: int | None, run: CiRun) -> int:
+    number = given or run.pull_request
+    if number is None:
+        raise UsageError("It is not known which pull request this is about.", next_step="give --pull-request N.")
+    return number
+
+
+def _say_written(written: Written, *, as_json: bool) -> None:
+    from hybrid.cli.console import answer_json, note
+
     if as_json:
         answer_json({"url": written.url, "created": written.created, "posted": True})
     else:

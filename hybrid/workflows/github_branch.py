@@ -11,8 +11,8 @@ from hybrid.workflows.pipeline import Pipeline, filled, quoted
 
 _HEAD: Final = """\
 # A branch deployment for each pull request of this repository (docs/ci.md). It is made by the pull request's own code,
-# in the environment `branch`, whose token may change branch deployments and no other. It goes when the pull request is
-# closed, by the code of the base; what was missed goes at night.
+# in the environment `branch`, whose token may change branch deployments and no other. The comment leads to it, and it
+# goes when the pull request is closed, both by the code of the base; what was missed goes at night.
 name: branch deployment
 
 on:
@@ -39,6 +39,8 @@ jobs:
     environment:
       name: branch
       url: ${{ steps.open.outputs.url }}
+    outputs:
+      deployment: ${{ steps.open.outputs.deployment }}
     permissions:
       contents: read # the code
       id-token: write # the role that pushes images
@@ -55,9 +57,44 @@ _OPEN: Final = """\
           <<secrets>>
         run: |
           <<forget>>
-          .venv/bin/hybrid branch open --wait --json > "$RUNNER_TEMP/branch.json"
-          url=$(.venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["url"])' < "$RUNNER_TEMP/branch.json")
-          printf 'url=%s\\n' "$url" >> "$GITHUB_OUTPUT"
+          # what does not load is a branch deployment all the same: it is linked, and the job fails
+          code=0
+          .venv/bin/hybrid branch open --wait --json > "$RUNNER_TEMP/branch.json" || code=$?
+          if [ -s "$RUNNER_TEMP/branch.json" ]; then
+            for key in url deployment; do
+              value=$(.venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' \\
+                "$key" < "$RUNNER_TEMP/branch.json")
+              printf '%s=%s\\n' "$key" "$value" >> "$GITHUB_OUTPUT"
+            done
+          fi
+          exit "$code"
+
+  link:
+    name: Link
+    needs: open
+    if: ${{ !cancelled() && needs.open.outputs.deployment != '' }}
+    runs-on: <<runner>>
+    timeout-minutes: 10
+    concurrency:
+      group: branch-link-${{ github.event.pull_request.number }}
+      cancel-in-progress: false
+    permissions:
+      contents: read # the code of the base
+      pull-requests: write # the comment
+    steps:
+"""
+
+_LINK: Final = """\
+      - name: Link
+        env:
+          GITHUB_TOKEN: ${{ github.token }}
+          NUMBER: ${{ github.event.pull_request.number }}
+          DEPLOYMENT: ${{ needs.open.outputs.deployment }}
+          RESULT: ${{ needs.open.result }}
+        run: |
+          loaded=--not-loaded
+          if [ "$RESULT" = success ]; then loaded=--loaded; fi
+          .venv/bin/hybrid review link --deployment "$DEPLOYMENT" "$loaded" --pull-request "$NUMBER"
 
   close:
     name: Close
@@ -73,7 +110,7 @@ _OPEN: Final = """\
     permissions:
       contents: read # the code of the base
       id-token: write # the role that removes images
-      pull-requests: read # whether it was merged
+      pull-requests: write # whether it was merged, and the word in the comment that it is gone
     steps:
 """
 
@@ -82,7 +119,9 @@ _CLOSE: Final = """\
         env:
           DAGSTER_CLOUD_API_TOKEN: ${{ secrets.DAGSTER_CLOUD_API_TOKEN }}
           GITHUB_TOKEN: ${{ github.token }}
-        run: .venv/bin/hybrid branch close
+        run: |
+          .venv/bin/hybrid branch close
+          .venv/bin/hybrid review link --closed
 
   stale:
     name: Close what was missed
@@ -125,6 +164,8 @@ def branch_workflow(pipeline: Pipeline) -> str:
             checked_out(ref="${{ github.event.pull_request.head.sha }}", whole=True),
             aws_credentials(),
             filled(_OPEN, **values),
+            checked_out(ref="${{ github.event.pull_request.base.sha }}", pulumi=False),
+            filled(_LINK, **values),
             checked_out(ref="${{ github.event.pull_request.base.sha }}", whole=True),
             aws_credentials(),
             filled(_CLOSE, **values),

@@ -142,7 +142,40 @@ hybrid:branch:
     name: branch
     action: prepare
   script:
-    - .venv/bin/hybrid branch open --wait
+    - .venv/bin/hybrid branch open --wait --json > branch.json
+  artifacts:
+    when: always
+    expire_in: 2 weeks
+    access: developer
+    paths:
+      - branch.json
+
+# By the code of the base, as the comment.
+hybrid:link:
+  extends: .hybrid
+  stage: deploy
+  needs: ["hybrid:branch"]
+  rules:
+    - if: >-
+        $CI_PIPELINE_SOURCE == "merge_request_event" &&
+        $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID &&
+        $CI_MERGE_REQUEST_TARGET_BRANCH_NAME == <<branch>>
+      when: always
+  interruptible: true
+  environment:
+    name: comment
+    action: prepare
+  script:
+    - |
+      if [ -L branch.json ] || [ ! -f branch.json ] || [ "$(stat -c %s branch.json)" -gt 1048576 ]; then
+        echo "No branch deployment was made: there is nothing to link."
+        exit 0
+      fi
+      name=$(python3 -I -c 'import json, sys; print(json.load(sys.stdin)["deployment"])' < branch.json)
+      git checkout --quiet --force "$CI_MERGE_REQUEST_DIFF_BASE_SHA"
+      git clean -ffdxq
+      make setup
+      .venv/bin/hybrid review link --deployment "$name" --pull-request "$CI_MERGE_REQUEST_IID"
 
 # GitLab starts nothing when a merge request is closed: those of closed ones go with each merge, and at night.
 hybrid:branch-close:

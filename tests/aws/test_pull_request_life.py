@@ -263,7 +263,7 @@ def test_drift_opens_one_issue_and_closes_it(team: Team) -> None:
         until(lambda: _is_loaded(client), seconds=60, what="the location that was put back is loaded")
     put_right = team.on_branch("drift", "drift", "schedule")
     assert put_right.code == 0, put_right.said
-    assert [each.state for each in team.github.issues] == ["closed"], "with a word, when it is as it was:\n" + put_right.said
+    assert [each.state for each in team.github.issues] == ["closed"], put_right.said
 
 
 def test_no_secret_is_in_anything_that_was_said(team: Team) -> None:
