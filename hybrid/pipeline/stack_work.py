@@ -140,5 +140,7 @@ class StackWork:
         return Engine(self.workspace, stack, self.pulumi, dict(self.environ), self.note)
 
     def _update(self, engine: Engine, targets: Sequence[str], watched: Watched) -> Outcome:
+        # in a preview the engine does not know all of a new stack, so the pack is held against the update too
+        packs = (self.workspace.policies,) if self.with_policies and not targets else ()
         with self.progress(False) as shown:
-            return engine.run("up", watched.through(shown), targets)
+            return engine.run("up", watched.through(shown), targets, packs)

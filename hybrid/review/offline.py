@@ -8,7 +8,7 @@ makes of a change.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from hybrid.review.base_tree import BaseTree
 from hybrid.review.contents import ChangedContents
 from hybrid.review.document import LocationReview, Missing, PartName, StackReview
 from hybrid.review.foreseen import Foreseen
+from hybrid.review.parts import Parts
 from hybrid.review.sides import build_file_diffs, costs, location_reviews
 from hybrid.workspace import Workspace
 
@@ -58,7 +59,6 @@ _MADE_UP: Final = {
     "dagsterhybrid:index:VirtualEnvironment": "executable",
 }
 _HOW_IMAGES_ARE_BUILT: Final = "hybrid/delivery/images/"
-_LONGEST_WORDS: Final = 6000
 _SHOWN: Final = 10
 
 
@@ -84,7 +84,7 @@ class _Work:
     name: str
     base: BaseTree
     state: Path | None
-    missing: list[Missing] = field(default_factory=list)
+    parts: Parts = field(default_factory=Parts)
     seen: Foreseen = field(default_factory=Foreseen)
     locations: tuple[LocationReview, ...] = ()
 
@@ -92,7 +92,7 @@ class _Work:
         try:
             head = Stack.read(self.workspace, self.name)
         except HybridError as error:
-            self._lacks("preview", error)
+            self.parts.lacks("preview", error)
             return self._document(None, touched_by, standing="failed")
         base = self._base()
         standing = self._compared(head)
@@ -104,9 +104,9 @@ class _Work:
             restarts=self.seen.restarts,
             images=tuple(sorted(self.seen.images, key=lambda image: image.location)),
             locations=self.locations,
-            build_files=self._part("build_files", lambda: self._build_files(head, base), ()),
+            build_files=self.parts.part("build_files", lambda: self._build_files(head, base), ()),
             iam=tuple(self.seen.iam),
-            costs=self._part("costs", lambda: costs(head, base), None),
+            costs=self.parts.part("costs", lambda: costs(head, base), None),
         )
 
     def _document(self, head: Stack | None, touched_by: tuple[str, ...], **parts: Any) -> StackReview:
@@ -117,7 +117,7 @@ class _Work:
             platform=who.settings.agent.kind if who else "",
             deployment=f"{who.endpoint.organization}/{who.endpoint.deployment}" if who else "",
             touched_by=touched_by,
-            missing=tuple(self.missing),
+            missing=tuple(self.parts.missing),
             **parts,
         )
 
@@ -130,7 +130,7 @@ class _Work:
             file.write_text(_text(self.workspace.stack_file(self.name)), encoding="utf-8")
         if not file.exists():
             return None
-        found: Stack | None = self._part("base", lambda: Stack.read(self.base.workspace, self.name), None)
+        found: Stack | None = self.parts.part("base", lambda: Stack.read(self.base.workspace, self.name), None)
         return found
 
     # the two programs
@@ -142,17 +142,17 @@ class _Work:
             contents = ChangedContents.of(head, self.workspace.root, changes)
             programs = self._programs(contents)
         except HybridError as error:
-            self._lacks("preview", error)
+            self.parts.lacks("preview", error)
             return "failed"
         with ThreadPoolExecutor(max_workers=len(programs)) as pool:
             asked = [pool.submit(record, program) for program in programs]
-            new = self._part("preview", asked[0].result, None)
-            old = self._part("base", asked[1].result, None) if len(asked) > 1 else None
+            new = self.parts.part("preview", asked[0].result, None)
+            old = self.parts.part("base", asked[1].result, None) if len(asked) > 1 else None
         exported = self._exported()
         if new is None:
             return "failed"
         if len(programs) > 1 and old is None and exported is None:
-            self._lacks("preview", _nothing_to_compare_with(self.name))
+            self.parts.lacks("preview", _nothing_to_compare_with(self.name))
             return "failed"
         self._take(old, new, contents, exported)
         self._limits(new, changes, exported)
@@ -176,7 +176,7 @@ class _Work:
         if self.state is None:
             return None
         folder = self.state
-        found: ExportedState | None = self._part("preview", lambda: ExportedState.read(folder, self.name), None)
+        found: ExportedState | None = self.parts.part("preview", lambda: ExportedState.read(folder, self.name), None)
         return found
 
     def _take(
@@ -218,21 +218,10 @@ class _Work:
         return (changes.repository / path).is_relative_to(self.workspace.root.resolve() / folder)
 
     def _says(self, part: PartName, why: str) -> None:
-        self.missing.append(Missing(part=part, why=redact(why), next_step=_WITH_CREDENTIALS))
+        self.parts.missing.append(Missing(part=part, why=redact(why), next_step=_WITH_CREDENTIALS))
 
     def _build_files(self, head: Stack, base: Stack | None) -> Any:
         return build_file_diffs(head, self.workspace.root, base, self.base.workspace.root)
-
-    def _part(self, part: PartName, ask: Callable[[], Any], otherwise: Any) -> Any:
-        try:
-            return ask()
-        except HybridError as error:
-            self._lacks(part, error)
-            return otherwise
-
-    def _lacks(self, part: PartName, error: HybridError) -> None:
-        why = redact("\n".join(text for text in (error.what, error.why) if text))[:_LONGEST_WORDS]
-        self.missing.append(Missing(part=part, why=why, next_step=redact(error.next_step) if error.next_step else None))
 
 
 def _documents(recording: Recording | None, base: Recording | None = None) -> dict[str, Mapping[str, Any]]:

@@ -22,8 +22,9 @@ from hybrid.errors import HybridError, SettingsError, StoppedError
 from hybrid.plus import Patience, PlusClient, api_token
 from hybrid.redaction import redact
 from hybrid.review.base_tree import BaseTree
-from hybrid.review.document import Missing, PartName, PolicyFinding, StackReview
+from hybrid.review.document import LocationReview, PolicyFinding, StackReview
 from hybrid.review.foreseen import Foreseen
+from hybrid.review.parts import Parts
 from hybrid.review.sides import build_file_diffs, costs, location_reviews
 from hybrid.toolchain import Pulumi
 from hybrid.workspace import Workspace
@@ -32,12 +33,9 @@ TO_BE_BUILT: Final = "(built by this change)"
 """What stands for an image that is not there yet."""
 TO_BE_MADE: Final = "(made by this change)"
 """What stands for the interpreter of an environment that is not there yet."""
-POLICY_PACK: Final = "policies"
-"""The folder of the pack, in the checkout."""
 
 # a reviewer waits: a Dagster+ that does not answer within some seconds is a missing part
 _PATIENCE: Final = Patience(attempts=3, wait_seconds=4, connect_seconds=5, answer_seconds=20)
-_LONGEST_WORDS: Final = 6000
 
 
 def review_stack(
@@ -77,14 +75,14 @@ class _Work:
     report: Callable[[str], None]
     policies: bool
     withheld: bool
-    missing: list[Missing] = field(default_factory=list)
+    parts: Parts = field(default_factory=Parts)
     seen: Foreseen = field(default_factory=Foreseen)
 
     def review(self, touched_by: tuple[str, ...]) -> StackReview:
         try:
             head = Stack.read(self.workspace, self.name)
         except HybridError as error:
-            self._lacks("preview", error)
+            self.parts.lacks("preview", error)
             return self._document(None, touched_by, standing="failed")
         base = self._base()
         with ThreadPoolExecutor(max_workers=1) as pool:
@@ -99,10 +97,10 @@ class _Work:
             restarts=self.seen.restarts,
             images=tuple(sorted(self.seen.images, key=lambda image: image.location)),
             locations=locations,
-            build_files=self._part("build_files", lambda: self._build_files(head, base), ()),
+            build_files=self.parts.part("build_files", lambda: self._build_files(head, base), ()),
             policies=findings,
             iam=tuple(self.seen.iam),
-            costs=self._part("costs", lambda: costs(head, base), None),
+            costs=self.parts.part("costs", lambda: costs(head, base), None),
         )
 
     def _document(self, head: Stack | None, touched_by: tuple[str, ...], **parts: Any) -> StackReview:
@@ -113,7 +111,7 @@ class _Work:
             platform=who.settings.agent.kind if who else "",
             deployment=f"{who.endpoint.organization}/{who.endpoint.deployment}" if who else "",
             touched_by=touched_by,
-            missing=tuple(self.missing),
+            missing=tuple(self.parts.missing),
             **parts,
         )
 
@@ -128,12 +126,12 @@ class _Work:
             file.write_text(_content(self.workspace.stack_file(self.name)), encoding="utf-8")
         if not file.exists():
             return None
-        found: Stack | None = self._part("base", lambda: Stack.read(workspace, self.name), None)
+        found: Stack | None = self.parts.part("base", lambda: Stack.read(workspace, self.name), None)
         return found
 
     def _previewed(self, head: Stack) -> tuple[Any, tuple[PolicyFinding, ...]]:
         if self.withheld and head.who.settings.agent.kind == "local":
-            self._lacks("preview", _of_its_machine(self.name))
+            self.parts.lacks("preview", _of_its_machine(self.name))
             return "failed", ()
         try:
             with _withheld_variables(head) if self.withheld else _nothing(), self._copied() as copied:
@@ -142,7 +140,7 @@ class _Work:
         except StoppedError:
             raise
         except HybridError as error:
-            self._lacks("preview", error)
+            self.parts.lacks("preview", error)
             return "failed", ()
 
     def _copied(self) -> Any:
@@ -155,7 +153,7 @@ class _Work:
         )
 
     def _packs(self) -> dict[str, Any]:
-        pack = self.workspace.root / POLICY_PACK
+        pack = self.workspace.policies
         return {"policy_packs": (pack,)} if self.policies and (pack / "PulumiPolicy.yaml").is_file() else {}
 
     def _hear(self, event: Event) -> None:
@@ -176,7 +174,8 @@ class _Work:
         before = base.location_names if base else ()
         going = {step.resource.removeprefix("CodeLocation ") for step in self.seen.steps if step.operation == "delete"}
         owned = frozenset(before) | {name.removesuffix("-location") for name in going}
-        return self._part("dagster_plus", lambda: location_reviews(present.result(), wanted, owned), ())
+        nothing: tuple[LocationReview, ...] = ()
+        return self.parts.part("dagster_plus", lambda: location_reviews(present.result(), wanted, owned), nothing)
 
     def _wanted(self, head: Stack, folder: Any) -> Mapping[str, Any]:
         known = self.seen.documents.get(folder.name)
@@ -188,17 +187,6 @@ class _Work:
 
     def _build_files(self, head: Stack, base: Stack | None) -> Any:
         return build_file_diffs(head, self.workspace.root, base, self.base.workspace.root if self.base else None)
-
-    def _part(self, part: PartName, ask: Callable[[], Any], otherwise: Any) -> Any:
-        try:
-            return ask()
-        except HybridError as error:
-            self._lacks(part, error)
-            return otherwise
-
-    def _lacks(self, part: PartName, error: HybridError) -> None:
-        why = redact("\n".join(text for text in (error.what, error.why) if text))[:_LONGEST_WORDS]
-        self.missing.append(Missing(part=part, why=why, next_step=redact(error.next_step) if error.next_step else None))
 
 
 def _content(file: Path) -> str:

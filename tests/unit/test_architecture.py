@@ -145,9 +145,7 @@ def test_pulumi_is_imported_only_where_resources_are_described_or_driven(name: s
 def test_only_the_plus_room_speaks_to_dagster_plus(name: str, path: Path) -> None:
     clients = {"httpx", "requests", "dagster_cloud_cli.gql"} & imports(path)
     doors = (*MAY_SPEAK_HTTP_TO_DAGSTER_PLUS, *MAY_SPEAK_HTTP_TO_REGISTRIES, *MAY_SPEAK_HTTP_TO_THE_FORGE)
-    assert not clients or name.startswith(doors), (
-        f"{name} uses {clients}: hybrid.plus is the only door to Dagster+"
-    )
+    assert not clients or name.startswith(doors), f"{name} uses {clients}: hybrid.plus is the only door to Dagster+"
 
 
 def test_the_rule_sees_a_forbidden_import(tmp_path: Path) -> None:

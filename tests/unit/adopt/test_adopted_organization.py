@@ -20,7 +20,6 @@ from hybrid.provider.connection import Clients
 from hybrid.provider.resource import Call
 from hybrid.redaction import Token
 from hybrid.workspace import Workspace
-from stacks.ecs import EcsPlatform
 from tests.emulated.served import ServedOrganization
 from tests.unit.adopt.estate import ACCOUNT, CLUSTER, REGION, REGISTRY, STACK, TOKEN, dagster_yaml
 
@@ -99,14 +98,7 @@ def adoption(plus, checkout, estate, monkeypatch):
 def said(adoption, checkout):
     """By location, the document that the program of the written stack makes, with images by digest as it has them."""
     stack = Stack.read(Workspace(checkout), "prod")
-    platform = EcsPlatform(
-        stack.who, Workspace(checkout), stack.who.settings.agent, stack.folders, stack.who.ecs, stack.who.settings.aws
-    )
-    vars(platform).update(_opts=None, _repositories={})  # they are resources, and no document depends on them
-    return {
-        folder.name: platform._locations.document(folder, f"{REGISTRY}/{folder.name}@{DIGEST}")
-        for folder in stack.folders
-    }
+    return {folder.name: stack.document(folder, image=f"{REGISTRY}/{folder.name}@{DIGEST}") for folder in stack.folders}
 
 
 @pytest.fixture
