@@ -121,6 +121,9 @@ class Team:
         assert review.code in (0, 11), review.said
         comment = self.on_pull_request("review", "comment", number)
         assert comment.code == 0, comment.said
+        return self.comment(number)
+
+    def comment(self, number: int) -> str:
         ours = [each for each in self.github.comments(number) if each.body.startswith(MARKER)]
         assert len(ours) == 1, "one comment, whatever happens"
         return ours[0].body
@@ -196,6 +199,11 @@ def test_a_pull_request_from_its_opening_to_its_deploy(team: Team) -> None:
     with team.stack.dagster_plus() as client:
         (branch,) = client.branch_deployments()
     assert branch.branch == "feature/more"
+    name = branch.deployment.name
+    team.runner.values |= {"needs.open.outputs.deployment": name, "needs.open.result": "success"}
+    linked = team.on_pull_request("branch", "link", number, "opened")
+    assert linked.code == 0, linked.said
+    assert f"/{name})" in team.comment(number), "the comment leads to the branch deployment"
 
     sha = team.settings({"readiness": {"timeoutSeconds": 400}}, "and patience")
     team.push("feature/more")
@@ -203,12 +211,14 @@ def test_a_pull_request_from_its_opening_to_its_deploy(team: Team) -> None:
     second = team.reviewed(number)
     assert second != first, "the comment says the new commit"
     assert sha[:10] in second
+    assert f"/{name})" in second, "the link is not lost"
     writes = [line for line in team.github.writes if "comments" in line]
-    assert [line.partition(" ")[0] for line in writes] == ["POST", "PATCH"], "made once, then updated in place"
+    assert [line.partition(" ")[0] for line in writes] == ["POST", "PATCH", "PATCH"], "made once, updated in place"
 
     team.merged("feature/more", number)
     closed = team.on_pull_request("branch", "close", number, "closed")
     assert closed.code == 0, closed.said
+    assert "Branch deployment: closed" in team.comment(number)
     with team.stack.dagster_plus() as client:
         assert client.branch_deployments() == [], "gone with its pull request"
 
@@ -264,6 +274,28 @@ def test_drift_opens_one_issue_and_closes_it(team: Team) -> None:
     put_right = team.on_branch("drift", "drift", "schedule")
     assert put_right.code == 0, put_right.said
     assert [each.state for each in team.github.issues] == ["closed"], put_right.said
+
+
+def test_a_pull_request_of_a_fork_is_reviewed_without_any_credential(team: Team) -> None:
+    team.branch("stranger")
+    sha = team.settings({"agent": {"kind": "ecs", "branchDeployments": True, "cpu": 2048, "memoryMib": 4096}}, "more")
+    team.push("stranger")
+    pull = team.github.add_pull_request(head_branch="stranger", head_sha=sha, head_repository="stranger/data")
+    summary = team.runner.temporary / "summary.md"
+    summary.write_text("")
+    shell, values = team.runner.shell, team.runner.values
+    path = {"PATH": shell["PATH"], "HYBRID_ROOT": str(team.root)}
+    team.runner.shell, team.runner.values = {**team.runner.plain_environment, **path}, {}
+    try:
+        with team.stack.moto.recorded() as calls:
+            done = team.on_pull_request("review", "offline", pull.number)
+    finally:
+        team.runner.shell, team.runner.values = shell, values
+    assert done.code == 0, done.said
+    assert "TaskDefinition agent-task" in summary.read_text(), "the page of the run says what would change"
+    assert "Made without credentials" in summary.read_text()
+    assert calls == [], "and nobody was asked"
+    assert team.github.comments(pull.number) == [], "a fork's job may not write"
 
 
 def test_no_secret_is_in_anything_that_was_said(team: Team) -> None:

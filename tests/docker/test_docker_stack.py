@@ -8,6 +8,8 @@ The tests of this module follow one stack through its life, in order.
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -166,6 +168,30 @@ def test_what_stands_keeps_every_rule_of_the_policy_pack(stack: DockerStack) -> 
     answer = stack.hybrid("preview", "docker", "--policies", "--json")
     assert answer.code == 0, answer.err
     assert answer.document["policies"] == [], "images by digest, no secret in plain, and nothing that is not known"
+
+
+def test_a_review_names_the_image_and_the_files_that_make_it_necessary(stack: DockerStack) -> None:
+    root = stack.checkout.root
+    (root / ".gitignore").write_text(
+        "/hybrid\n/agent\n/infra\n/policies\n.venv\n.hybrid\n__pycache__\nstacks/Pulumi.*\n"
+    )
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    for command in (("init", "-q", "-b", "main"), ("add", "-A"), (*identity, "commit", "-qm", "as it stands")):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    before, servers = stack.images(), stack.servers()
+    stack.checkout.location("alpha", CODE.replace("{version}", "reviewed"))
+    answer = stack.hybrid("review", "--base", "main", "--stack", "docker", "--json")
+    stack.checkout.location("alpha", CODE.replace("{version}", "one"))
+    shutil.rmtree(root / ".git")
+    assert answer.code == 0, answer.err
+    (found,) = answer.document["stacks"]
+    (image,) = found["images"]
+    assert (image["location"], image["operation"]) == ("alpha", "build")
+    assert image["because"] == ["src/alpha/definitions.py"], "the file that makes the build necessary"
+    (changed,) = [each for each in found["locations"] if each["standing"] == "changed"]
+    assert changed["changes"][0]["new"] == "(built by this change)", "its digest is not known before it is built"
+    assert found["missing"] == [], "all could be looked at"
+    assert (stack.images(), stack.servers()) == (before, servers), "nothing was built, pushed or started"
 
 
 def test_a_change_of_code_is_named_and_rebuilds_its_image_only(stack: DockerStack) -> None:
