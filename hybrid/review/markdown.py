@@ -215,8 +215,13 @@ def _warnings(review: Review) -> str:
         if broken:
             lines.append(f"{name} breaks the rules {_few(sorted(set(broken)))}.")
         for each in stack.missing:
-            lines.append(f"{name}: {_PARTS[each.part]} could not be looked at. {_first(each.why)}{_next(each)}")
+            lines.append(f"{name}: {_of_part(stack, each)} could not be looked at. {_first(each.why)}{_next(each)}")
     return "".join(f"\n> {line}\n" for line in lines[: 3 * _ROWS]) + "\n"
+
+
+def _of_part(stack: StackReview, missing: Missing) -> str:
+    is_partly = missing.part == "preview" and stack.standing in {"new", "present"}
+    return "a part of the preview" if is_partly else _PARTS[missing.part]
 
 
 def _first(words: str) -> str:
