@@ -189,14 +189,9 @@ def _source(
 
 def _file(path: Path) -> ReviewSource:
     from hybrid.pipeline.reviewed import FileReview
-    from hybrid.review.document import LARGEST_BYTES, parse
+    from hybrid.review.document import review_in
 
-    try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read.", why=error.strerror, next_step="give another file.") from None
-    review = parse(text)
+    review = review_in(path)
     if review.offline:
         raise UsageError(
             f"{path} was made without a look at what stands, so it cannot be held against it.",

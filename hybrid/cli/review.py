@@ -131,16 +131,10 @@ def post(
     from hybrid.forge.ci import CiRun
     from hybrid.forge.forge import forge_of
     from hybrid.pipeline.review_comment import put_review
-    from hybrid.review.document import LARGEST_BYTES, parse
+    from hybrid.review.document import review_in
 
     run = CiRun.here()
-    number = _number(pull_request, run)
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read.", why=error.strerror, next_step="name a review.json.") from None
-    found = parse(content)
+    number, found = _number(pull_request, run), review_in(file)
     written = put_review(forge_of(run, os.environ), number, found, run.run_url)
     if written is None:
         note(f"Not posted: the review is of {found.head.sha[:10]}, and the pull request has a newer commit by now.")

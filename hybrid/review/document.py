@@ -6,11 +6,12 @@ wrote is hostile: ``parse`` bounds and checks it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hybrid.errors import SettingsError
+from hybrid.errors import SettingsError, UsageError
 
 VERSION: Final = 1
 LARGEST_BYTES: Final = 32 * 1024 * 1024
@@ -276,4 +277,15 @@ def parse(text: str | bytes) -> Review:
             "This is not a review that `hybrid review --json` of this version wrote.",
             why=f"{where or 'the document'}: {first['msg']}",
             next_step="make it anew with the same version of this repository.",
+        ) from None
+
+
+def review_in(file: Path) -> Review:
+    """The review that a file holds. Raises ``UsageError`` when it cannot be read, ``SettingsError`` as ``parse``."""
+    try:
+        with file.open("rb") as opened:
+            return parse(opened.read(LARGEST_BYTES + 1))
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read.", why=error.strerror, next_step="name a file that `hybrid review --json` made."
         ) from None

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from hybrid.delivery.selection import Changes, changes_since
-from hybrid.engine.backend import is_personal
 from hybrid.engine.events import UNKNOWN
 from hybrid.engine.exported_state import ExportedState
 from hybrid.engine.recorded_changes import RecordedChanges, recorded_changes
@@ -27,8 +26,8 @@ from hybrid.review.base_tree import BaseTree
 from hybrid.review.contents import ChangedContents
 from hybrid.review.document import LocationReview, Missing, PartName, StackReview
 from hybrid.review.foreseen import Foreseen
-from hybrid.review.parts import Parts
-from hybrid.review.sides import build_file_diffs, costs, location_reviews
+from hybrid.review.sides import location_reviews
+from hybrid.review.subject import Subject, text_of
 from hybrid.workspace import Workspace
 
 AS_IT_IS: Final = "(as it is)"
@@ -73,65 +72,30 @@ def review_stack_offline(
     `hybrid review export` writes it; what it names stands. A ``HybridError`` becomes part of the review.
     """
     begun = time.monotonic()
-    work = _Work(workspace, stack, base, state)
-    found = work.review(tuple(redact(each) for each in touched_by))
+    found = _Work(Subject(workspace, stack, base, touched_by), base, state).review()
     return found.model_copy(update={"seconds": round(time.monotonic() - begun, 1)})
 
 
 @dataclass
 class _Work:
-    workspace: Workspace
-    name: str
+    subject: Subject
     base: BaseTree
     state: Path | None
-    parts: Parts = field(default_factory=Parts)
     seen: Foreseen = field(default_factory=Foreseen)
     locations: tuple[LocationReview, ...] = ()
 
-    def review(self, touched_by: tuple[str, ...]) -> StackReview:
+    def __post_init__(self) -> None:
+        self.workspace, self.name, self.parts = self.subject.workspace, self.subject.name, self.subject.parts
+
+    def review(self) -> StackReview:
         try:
             head = Stack.read(self.workspace, self.name)
         except HybridError as error:
             self.parts.lacks("preview", error)
-            return self._document(None, touched_by, standing="failed")
-        base = self._base()
+            return self.subject.unread()
+        base = self.subject.at_base()
         standing = self._compared(head)
-        return self._document(
-            head,
-            touched_by,
-            standing=standing,
-            steps=tuple(self.seen.steps),
-            restarts=self.seen.restarts,
-            images=tuple(sorted(self.seen.images, key=lambda image: image.location)),
-            locations=self.locations,
-            build_files=self.parts.part("build_files", lambda: self._build_files(head, base), ()),
-            iam=tuple(self.seen.iam),
-            costs=self.parts.part("costs", lambda: costs(head, base), None),
-        )
-
-    def _document(self, head: Stack | None, touched_by: tuple[str, ...], **parts: Any) -> StackReview:
-        who = head.who if head else None
-        return StackReview(
-            stack=self.name,
-            environment=who.settings.environment if who else "",
-            platform=who.settings.agent.kind if who else "",
-            deployment=f"{who.endpoint.organization}/{who.endpoint.deployment}" if who else "",
-            touched_by=touched_by,
-            missing=tuple(self.parts.missing),
-            **parts,
-        )
-
-    def _base(self) -> Stack | None:
-        """The stack at the base; None: it was not there, or cannot be read by the code of now. A personal file is in no
-        commit, so it is taken as it is."""
-        file = self.base.workspace.stack_file(self.name)
-        if not file.exists() and is_personal(self.workspace, self.name):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(_text(self.workspace.stack_file(self.name)), encoding="utf-8")
-        if not file.exists():
-            return None
-        found: Stack | None = self.parts.part("base", lambda: Stack.read(self.base.workspace, self.name), None)
-        return found
+        return self.subject.review(head, base, self.seen, standing=standing, locations=self.locations)
 
     # the two programs
 
@@ -161,8 +125,8 @@ class _Work:
 
     def _programs(self, contents: ChangedContents) -> list[Program]:
         """The head's, and the base's if the stack was there."""
-        text, file = _text(self.workspace.stack_file(self.name)), self.base.workspace.stack_file(self.name)
-        former = _text(file) if file.exists() else None
+        text, file = text_of(self.workspace.stack_file(self.name)), self.base.workspace.stack_file(self.name)
+        former = text_of(file) if file.exists() else None
         marks = {resource: "\n".join(paths) for resource, paths in contents.marks.items()}
         root = self.workspace.root
         head = Program(root, root, self.name, StackConfig.of_file(text, former), marks, contents.folders)
@@ -220,9 +184,6 @@ class _Work:
     def _says(self, part: PartName, why: str) -> None:
         self.parts.missing.append(Missing(part=part, why=redact(why), next_step=_WITH_CREDENTIALS))
 
-    def _build_files(self, head: Stack, base: Stack | None) -> Any:
-        return build_file_diffs(head, self.workspace.root, base, self.base.workspace.root)
-
 
 def _documents(recording: Recording | None, base: Recording | None = None) -> dict[str, Mapping[str, Any]]:
     """By location, what Dagster+ would be told, with words for what is made up in it. ``base``: the recording with
@@ -247,10 +208,6 @@ def _said(value: Any, words: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
         return {key: _said(item, words) for key, item in value.items()}
     return [_said(item, words) for item in value] if isinstance(value, list) else value
-
-
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace")
 
 
 def _nothing_to_compare_with(stack: str) -> SettingsError:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hybrid.engine.backend import is_personal
 from hybrid.engine.copied import CopiedStack
 from hybrid.engine.engine import Listener
 from hybrid.engine.events import Event
@@ -24,8 +23,8 @@ from hybrid.redaction import redact
 from hybrid.review.base_tree import BaseTree
 from hybrid.review.document import LocationReview, PolicyFinding, StackReview
 from hybrid.review.foreseen import Foreseen
-from hybrid.review.parts import Parts
-from hybrid.review.sides import build_file_diffs, costs, location_reviews
+from hybrid.review.sides import location_reviews
+from hybrid.review.subject import Subject, text_of
 from hybrid.toolchain import Pulumi
 from hybrid.workspace import Workspace
 
@@ -59,75 +58,38 @@ def review_stack(
     part of the review; only ``StoppedError`` does, after Ctrl-C.
     """
     begun = time.monotonic()
-    work = _Work(workspace, stack, pulumi, environ, base, listener or (lambda _: None), report, policies, withheld)
-    found = work.review(tuple(redact(each) for each in touched_by))
+    subject = Subject(workspace, stack, base, touched_by)
+    found = _Work(subject, pulumi, environ, listener or (lambda _: None), report, policies, withheld).review()
     return found.model_copy(update={"seconds": round(time.monotonic() - begun, 1)})
 
 
 @dataclass
 class _Work:
-    workspace: Workspace
-    name: str
+    subject: Subject
     pulumi: Pulumi
     environ: Mapping[str, str]
-    base: BaseTree | None
     listener: Listener
     report: Callable[[str], None]
     policies: bool
     withheld: bool
-    parts: Parts = field(default_factory=Parts)
     seen: Foreseen = field(default_factory=Foreseen)
 
-    def review(self, touched_by: tuple[str, ...]) -> StackReview:
+    def __post_init__(self) -> None:
+        self.workspace, self.name, self.base = self.subject.workspace, self.subject.name, self.subject.base
+        self.parts = self.subject.parts
+
+    def review(self) -> StackReview:
         try:
             head = Stack.read(self.workspace, self.name)
         except HybridError as error:
             self.parts.lacks("preview", error)
-            return self._document(None, touched_by, standing="failed")
-        base = self._base()
+            return self.subject.unread()
+        base = self.subject.at_base()
         with ThreadPoolExecutor(max_workers=1) as pool:
             present = pool.submit(self._present, head)
             standing, findings = self._previewed(head)
             locations = self._locations(head, base, present)
-        return self._document(
-            head,
-            touched_by,
-            standing=standing,
-            steps=tuple(self.seen.steps),
-            restarts=self.seen.restarts,
-            images=tuple(sorted(self.seen.images, key=lambda image: image.location)),
-            locations=locations,
-            build_files=self.parts.part("build_files", lambda: self._build_files(head, base), ()),
-            policies=findings,
-            iam=tuple(self.seen.iam),
-            costs=self.parts.part("costs", lambda: costs(head, base), None),
-        )
-
-    def _document(self, head: Stack | None, touched_by: tuple[str, ...], **parts: Any) -> StackReview:
-        who = head.who if head else None
-        return StackReview(
-            stack=self.name,
-            environment=who.settings.environment if who else "",
-            platform=who.settings.agent.kind if who else "",
-            deployment=f"{who.endpoint.organization}/{who.endpoint.deployment}" if who else "",
-            touched_by=touched_by,
-            missing=tuple(self.parts.missing),
-            **parts,
-        )
-
-    def _base(self) -> Stack | None:
-        """The stack at the base; None: it was not there, or cannot be read by the code of now. A personal file is in no
-        commit, so it is taken as it is."""
-        if self.base is None:
-            return None
-        workspace = self.base.workspace
-        file = workspace.stack_file(self.name)
-        if not file.exists() and is_personal(self.workspace, self.name):
-            file.write_text(_content(self.workspace.stack_file(self.name)), encoding="utf-8")
-        if not file.exists():
-            return None
-        found: Stack | None = self.parts.part("base", lambda: Stack.read(workspace, self.name), None)
-        return found
+        return self.subject.review(head, base, self.seen, standing=standing, policies=findings, locations=locations)
 
     def _previewed(self, head: Stack) -> tuple[Any, tuple[PolicyFinding, ...]]:
         if self.withheld and head.who.settings.agent.kind == "local":
@@ -147,7 +109,7 @@ class _Work:
         base_file = None
         if self.base is not None:
             file = self.base.workspace.stack_file(self.name)
-            base_file = _content(file) if file.exists() else None
+            base_file = text_of(file) if file.exists() else None
         return CopiedStack.of(
             self.workspace, self.name, self.pulumi, self.environ, base_file=base_file, withheld=self.withheld
         )
@@ -184,13 +146,6 @@ class _Work:
         if head.who.settings.agent.needs_images:
             return head.document(folder, image=TO_BE_BUILT)
         return head.document(folder, executable=Path(TO_BE_MADE))
-
-    def _build_files(self, head: Stack, base: Stack | None) -> Any:
-        return build_file_diffs(head, self.workspace.root, base, self.base.workspace.root if self.base else None)
-
-
-def _content(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace")
 
 
 def _findings(outcome: Any) -> tuple[PolicyFinding, ...]:

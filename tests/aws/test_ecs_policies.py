@@ -13,7 +13,7 @@ from stacks.policy_exceptions import EXCEPTIONS
 from tests.aws.ecs_stack import EcsStack
 from tests.aws.moto_server import ACCOUNT
 
-pytestmark = [pytest.mark.program, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.program, pytest.mark.slow, pytest.mark.timeout(600)]
 
 KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 LATER = ["RolePolicy agent-agent", "RolePolicy agent-execution-start", "TaskDefinition agent-task"]

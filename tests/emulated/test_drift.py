@@ -12,7 +12,7 @@ from tests.emulated.checkout import GOOD_LOCATION, Checkout
 from tests.emulated.hosted import Hosted
 from tests.standins.github import FakeGitHub
 
-pytestmark = pytest.mark.emulated
+pytestmark = [pytest.mark.emulated, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

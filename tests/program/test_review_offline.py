@@ -24,7 +24,7 @@ from hybrid.review.markdown import markdown
 from hybrid.toolchain import Pulumi
 from tests.program.offline_checkout import ECS, STACKS, Repository, said, steps
 
-pytestmark = [pytest.mark.program, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.program, pytest.mark.slow, pytest.mark.timeout(600)]
 
 PLANTED = "swordfish" + "-of-a-test-4711"
 CODE = "locations/hello/src/hello/definitions.py"
