@@ -188,7 +188,7 @@ def plus(monkeypatch: pytest.MonkeyPatch) -> FakePlus:
 def updates(monkeypatch: pytest.MonkeyPatch, file: Path) -> Updates:
     seen = Updates()
 
-    def run(self: Engine, command: str, listener: object, targets: object = ()) -> Outcome:
+    def run(self: Engine, command: str, listener: object, targets: object = (), policy_packs: object = ()) -> Outcome:
         seen.commands.append(command)
         seen.variables.append({name: value for name, value in self._given.items() if "ROTATION" in name})
         seen.files.append(file.read_text())

@@ -46,15 +46,15 @@ class TestLimits:
         assert pauses.seconds == [60.0]
 
     @pytest.mark.parametrize(
-        "headers",
+        "said",
         [
-            {"Retry-After": "1200"},
-            {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 1200)},
+            lambda: {"Retry-After": "1200"},
+            lambda: {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 1200)},
         ],
         ids=["retry-after", "reset"],
     )
     def test_a_longer_one_is_an_error_that_says_when(self, door, github, pauses, headers):
-        github.fail("GET", "/pulls/12", status=403, headers=headers)
+        github.fail("GET", "/pulls/12", status=403, headers=headers())
         with pytest.raises(ForgeRateLimited) as error:
             door.pull_request(12)
         assert pauses.seconds == [], "the job does not stand and wait for nothing"

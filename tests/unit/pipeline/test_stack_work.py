@@ -42,13 +42,17 @@ class FakeEngine:
     loaded: list[dict[str, str]] = field(default_factory=lambda: [{"alpha": OLD}])
     failing: str = "ready"
     updates: list[Sequence[str]] = field(default_factory=list)
+    packs: list[Sequence[Path]] = field(default_factory=list)
 
     def outputs_of(self, name: str) -> dict[str, Any]:
         loaded = self.loaded.pop(0) if len(self.loaded) > 1 else self.loaded[0]
         return {"agentId": "1", "loaded": loaded, "failed": self.failed}
 
-    def run(self, command: str, listener: Callable[[Any], None], targets: Sequence[str] = ()) -> Outcome:
+    def run(
+        self, command: str, listener: Callable[[Any], None], targets: Sequence[str] = (), packs: Sequence[Path] = ()
+    ) -> Outcome:
         self.updates.append(targets)
+        self.packs.append(packs)
         end = self.ends.pop(0)
         if end is None:
             return Outcome([StepEnded(ResourceName("CodeLocation", "alpha-location"), "update", False)])
@@ -98,6 +102,9 @@ def test_a_location_that_does_not_load_goes_back_to_the_image_before(workspace: 
     assert brought.rolled_back == {"alpha": OLD}
     assert StackFile(workspace.stack_file("dock")).pins == {"alpha": OLD}
     assert engine.updates[0] == (), "a deploy is of the whole stack"
+    assert engine.packs == [(workspace.policies,), ()], (
+        "held against the policy pack; the way back is what stood before"
+    )
     assert "alpha-location" in engine.updates[1], "the way back is of what failed alone"
     assert not any(target.startswith("agent") for target in engine.updates[1])
     assert any("ModuleNotFoundError" in line for line in said), "why it did not load is shown"
