@@ -46,7 +46,7 @@ class TestLimits:
         assert pauses.seconds == [60.0]
 
     @pytest.mark.parametrize(
-        "said",
+        "headers",  # made when the test runs: the rest of a suite may take longer than they last
         [
             lambda: {"Retry-After": "1200"},
             lambda: {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 1200)},
