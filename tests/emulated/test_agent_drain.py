@@ -16,7 +16,7 @@ from tests.emulated.checkout import until
 from tests.emulated.served import ServedOrganization
 from tests.emulated.test_agents import CODE
 
-pytestmark = [pytest.mark.emulated, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @dataclass

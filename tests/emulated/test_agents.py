@@ -63,6 +63,7 @@ def agents(plus: ServedOrganization) -> Iterator[None]:
 pytestmark.append(pytest.mark.usefixtures("agents"))
 
 
+@pytest.mark.slow
 def test_two_agents_share_a_deployments_runs_and_none_runs_twice(plus: ServedOrganization) -> None:
     deployment = plus.full_deployment("shared")
     token = plus.agent_token()

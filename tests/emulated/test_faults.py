@@ -42,6 +42,7 @@ def test_a_port_that_is_taken_is_named(checkout: Checkout) -> None:
     checkout.up()
 
 
+@pytest.mark.slow
 def test_two_ups_at_once_end_as_one(checkout: Checkout) -> None:
     first = checkout.start("up", "local")
     until(lambda: (checkout.root / ".hybrid/stacks/local/update.json").exists(), seconds=20, what="the first has begun")
@@ -53,6 +54,7 @@ def test_two_ups_at_once_end_as_one(checkout: Checkout) -> None:
     assert len(checkout.agents()) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_agent_comes_back_and_its_old_code_servers_go(checkout: Checkout) -> None:
     checkout.up()
     agent, servers = checkout.agents()[0], checkout.code_servers()
@@ -68,6 +70,7 @@ def test_a_killed_agent_comes_back_and_its_old_code_servers_go(checkout: Checkou
     until(lambda: checkout.status().code == 0, seconds=60, what="the new agent is RUNNING and the location loaded")
 
 
+@pytest.mark.slow
 def test_a_killed_emulator_comes_back_and_a_run_goes_on_without_losing_an_event(checkout: Checkout) -> None:
     checkout.up()
     run = checkout.start("run", "local", "alpha", "waiting", "--json")

@@ -25,19 +25,11 @@ def test_ctrl_c_stops_tidily_and_says_how_to_go_on(checkout: Checkout) -> None:
     assert len(checkout.agents()) == 1
 
 
-def test_an_up_killed_at_any_moment_is_finished_by_the_next(checkout: Checkout) -> None:
-    _kill_and_finish(checkout, rounds=2, seed=0)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_an_up_killed_at_any_moment_is_finished_by_the_next_many_times(checkout: Checkout) -> None:
-    _kill_and_finish(checkout, rounds=15, seed=99)
-
-
-def _kill_and_finish(checkout: Checkout, *, rounds: int, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - not for secrets
-    for number in range(rounds):
+    chance = random.Random(99)  # noqa: S311 - not for secrets
+    for number in range(15):
         process = checkout.start("up", "local")
         deadline = time.monotonic() + chance.uniform(0.1, 7.0)
         how = chance.choice([signal.SIGKILL, signal.SIGINT])
