@@ -86,6 +86,10 @@ class Team:
     def branch(self, name: str) -> None:
         self.git("checkout", "-q", "-B", name, "origin/main")
 
+    def back_at(self, name: str) -> None:
+        """The branch again, after jobs have checked out others."""
+        self.git("checkout", "-q", "-B", name, f"origin/{name}")
+
     def push(self, name: str) -> None:
         self.git("push", "-q", "--force", "origin", f"HEAD:{name}")
         self.git("fetch", "-q", "origin")
@@ -205,6 +209,7 @@ def test_a_pull_request_from_its_opening_to_its_deploy(team: Team) -> None:
     assert linked.code == 0, linked.said
     assert f"/{name})" in team.comment(number), "the comment leads to the branch deployment"
 
+    team.back_at("feature/more")
     sha = team.settings({"readiness": {"timeoutSeconds": 400}}, "and patience")
     team.push("feature/more")
     team.github.push(number, sha)
@@ -239,6 +244,7 @@ def test_what_slips_in_after_the_review_stops_the_deploy(team: Team) -> None:
     team.push("feature/logs")
     number = team.opened("feature/logs", sha)
     team.reviewed(number)
+    team.back_at("feature/logs")
     sneaked = team.settings({"agent": {"kind": "ecs", "branchDeployments": True, "cpu": 1024, "memoryMib": 2048}}, "x")
     team.push("feature/logs")
     team.github.push(number, sneaked)  # and nobody reviews it

@@ -40,7 +40,7 @@ def ecs_lab(containers: Containers, tmp_path_factory: pytest.TempPathFactory) ->
         yield lab
         faults = [event["traceback"] for event in lab.events if event["what"] == "fault"]
         unknown = sorted({call.name for call in lab.calls if call.unknown})
-    assert not lab.containers(), "what a lab started ends with it"
+    assert not lab.left_behind(), "what a lab started ends with it"
     assert not faults, f"the double of ECS has failed: {faults[0]}"
     assert not unknown, (
         f"tests/standins/iam has no row for {', '.join(unknown)}: nobody knows whether the policies cover it"

@@ -125,7 +125,8 @@ class Checkout:
         inherited = {
             key: value
             for key, value in os.environ.items()
-            if not key.startswith(("PULUMI_", "DAGSTER_", "HYBRID_ROOT")) and key != "PYTHONDONTWRITEBYTECODE"
+            if not key.startswith(("PULUMI_", "DAGSTER_", "HYBRID_ROOT", "GITHUB_", "GITLAB_", "CI_"))
+            and key not in ("PYTHONDONTWRITEBYTECODE", "CI")  # the tests' own CI is not that of what they test
         }
         return {**inherited, "HYBRID_ROOT": str(self.root), "NO_COLOR": "1"}
 

@@ -207,8 +207,8 @@ def test_the_agents_token_is_in_no_command_line(deployed: Plus) -> None:
 
 def test_a_killed_agent_comes_back(deployed: Plus) -> None:
     def agent() -> psutil.Process | None:
-        found = [process for process in deployed.agents() if "agent run" in " ".join(process.cmdline())]
-        return next((process for process in found if "guardian" not in " ".join(process.cmdline())), None)
+        found = [process for process in deployed.agents() if mentions(process, "agent run")]
+        return next((process for process in found if not mentions(process, "guardian")), None)
 
     before = until(agent, seconds=30, what="the agent runs")
     known = {one["id"] for one in deployed.ask("{ agents { id } }")["agents"]}

@@ -89,6 +89,12 @@ class EcsLab:
         """The names of its containers, running or not; ``more`` are further filters of ``docker ps``."""
         return self._docker.names(f"label={LABEL}", *more)
 
+    def left_behind(self) -> list[str]:
+        """What is there of its own tasks. Once it has ended, the containers may be those of the next lab, which waited
+        for that."""
+        tasks = {str(event["task"]) for event in self.events if "task" in event}
+        return [name for task in sorted(tasks) for name in self.containers_of(task)]
+
     def containers_of(self, task: str) -> list[str]:
         """The names of a task's containers, by its ARN or id."""
         return self.containers(f"label={TASK_LABEL}={task.split('/')[-1]}")
