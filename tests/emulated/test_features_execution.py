@@ -14,7 +14,7 @@ import pytest
 from tests.emulated.checkout import Checkout, until
 from tests.emulated.dagster_api import DagsterApi, location_code
 
-pytestmark = pytest.mark.emulated
+pytestmark = [pytest.mark.emulated, pytest.mark.slow]
 
 LOCATION = "executed"
 
