@@ -72,7 +72,8 @@ def test_containers_of_a_task_share_network_and_volumes_and_wait_for_each_other(
     script = f"echo beside > /shared/line; {SERVE_A_PAGE}"
     page = small.container(script, name="page", essential=False, healthCheck=healthy, **mounts)
     waits = [{"containerName": "page", "condition": "HEALTHY"}]
-    script = f"touch /usr/any; cat /shared/line; {FETCH.format('localhost')}"
+    # one stream: the order of lines of two is nobody's to say
+    script = f"exec 2>&1; touch /usr/any; cat /shared/line; {FETCH.format('localhost')}"
     main = small.container(script, dependsOn=waits, readonlyRootFilesystem=True, **mounts)
 
     task = small.run(small.define("together", main, page, volumes=[{"name": "shared"}]))
