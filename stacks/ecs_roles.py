@@ -54,10 +54,6 @@ class EcsRoles:
         """The ARN of one of the stack's roles."""
         return self._args(what, "").arn
 
-    def code_role(self, location: str) -> str:
-        """What the role of a location's code is called: its own, if the settings give it one, else that of all."""
-        return location_role(location) if location in self.settings.location_roles else "code"
-
     def make(self) -> Mapping[str, TaskRole]:
         """By what they are for."""
         described = {

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from hybrid.forge.forge import Written
     from hybrid.review.document import Review, StackReview
 
-app = typer.Typer(
-    help="What a change would do to every stack that it touches; and the comment that says so.",
-    invoke_without_command=True,
-)
+app = typer.Typer(invoke_without_command=True)
 
 PullRequestNumber = Annotated[
     int | None, typer.Option("--pull-request", metavar="N", min=1, help="The pull request. Default: what CI says.")
@@ -29,47 +26,54 @@ PullRequestNumber = Annotated[
 _FILES = ("review.json", "review.md")
 
 
+Base = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REF",
+        help="Review what came since the branch left REF. Default: what CI says, else the pipeline's branch.",
+    ),
+]
+Stacks = Annotated[
+    list[str] | None,
+    typer.Option("--stack", metavar="NAME", help="Review this stack, touched or not; may be repeated."),
+]
+Every = Annotated[bool, typer.Option("--all", help="Review every stack, touched or not.")]
+Output = Annotated[Path | None, typer.Option(metavar="DIR", help="Write review.json and review.md into DIR.")]
+FailOn = Annotated[
+    str,
+    typer.Option(
+        "--fail-on", metavar="WHAT", help="End with 11 when there is one: delete, replace, policy; with commas."
+    ),
+]
+Policies = Annotated[bool, typer.Option(help="Hold the stacks against the policy pack.")]
+Secrets = Annotated[
+    bool,
+    typer.Option(
+        "--secrets", help="Decrypt the values of a team's stacks and look at what stands. Default: without either."
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", help="Ask nobody and use no credentials: the program alone, against the base's."),
+]
+State = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="With --offline: STACK.json files of `hybrid review export`, for what stands."),
+]
+
+
 @app.callback()
 def review(
     context: typer.Context,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REF",
-            help="Review what came since the branch left REF. Default: what CI says, else the pipeline's branch.",
-        ),
-    ] = None,
-    stack: Annotated[
-        list[str] | None,
-        typer.Option("--stack", metavar="NAME", help="Review this stack, touched or not; may be repeated."),
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Review every stack, touched or not.")] = False,
-    output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write review.json and review.md into DIR.")
-    ] = None,
-    fail_on: Annotated[
-        str,
-        typer.Option(
-            "--fail-on", metavar="WHAT", help="End with 11 when there is one: delete, replace, policy; with commas."
-        ),
-    ] = "",
-    policies: Annotated[bool, typer.Option(help="Hold the stacks against the policy pack.")] = True,
-    secrets: Annotated[
-        bool,
-        typer.Option(
-            "--secrets", help="Decrypt the values of a team's stacks and look at what stands. Default: without either."
-        ),
-    ] = False,
-    offline: Annotated[
-        bool,
-        typer.Option("--offline", help="Ask nobody and use no credentials: the program alone, against the base's."),
-    ] = False,
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="With --offline: STACK.json files of `hybrid review export`, for what stands."
-        ),
-    ] = None,
+    base: Base = None,
+    stack: Stacks = None,
+    every: Every = False,
+    output: Output = None,
+    fail_on: FailOn = "",
+    policies: Policies = True,
+    secrets: Secrets = False,
+    offline: Offline = False,
+    state: State = None,
     as_json: Json = False,
 ) -> None:
     """Show what the working tree would do to every stack that it touches, against the commit where the branch left:
