@@ -1,9 +1,9 @@
 """Where a value lies, relative to its IO manager's base: pure.
 
 Dagster's ``UPathIOManager`` (dagster/_core/storage/upath_io_manager.py), which Serverless's IO managers and
-``S3PickleIOManager`` are, joins the asset key's parts and then the partition key as paths; of several dimensions the keys
-in the order of the dimensions' names, joined by slashes. ``migrate_io_storage`` writes the last as one name with bars
-(``blue|2024-01-01``), which loads only by way of a fallback.
+``S3PickleIOManager`` are, joins the asset key's parts and then the partition key as paths; of several dimensions the
+keys in the order of the dimensions' names, joined by slashes. ``migrate_io_storage`` writes the last as one name with
+bars (``blue|2024-01-01``), which loads only by way of a fallback.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Places where values lie: S3, a folder, Dagster+'s presigned addresses; each a ``Source``, a ``Destination`` or both."""
+"""Places where values lie: S3, a folder, Dagster+'s presigned addresses. Each is a source, a destination or both."""
