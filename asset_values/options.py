@@ -19,7 +19,7 @@ class CopyOptions:
     threads: int = 32
     memory: int = 64 * _MIB
     large: int = 16 * _MIB
-    part: int = 8 * _MIB
+    part: int = 6 * _MIB
     rate: float | None = None
     attempts: int = 5
     overwrite_newer: bool = False

@@ -1,6 +1,6 @@
 """``python -m benchmarks [PART…]``: measure, and print Markdown.
 
-Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery, ecs, review.
+Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery, ecs, review, assets, many-assets.
 """
 
 from __future__ import annotations
@@ -9,7 +9,19 @@ import os
 import platform
 import sys
 
-from benchmarks import crowd, delivery, ecs, events, images, no_op_up, registration, review, stand_up, storage
+from benchmarks import (
+    asset_values,
+    crowd,
+    delivery,
+    ecs,
+    events,
+    images,
+    no_op_up,
+    registration,
+    review,
+    stand_up,
+    storage,
+)
 from benchmarks.figure import Figure, table
 
 PARTS = {
@@ -23,6 +35,8 @@ PARTS = {
     "delivery": delivery.measure,
     "ecs": ecs.measure,
     "review": review.measure,
+    "assets": asset_values.measure,
+    "many-assets": asset_values.measure_very_many,
 }
 
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import moto.server
 
+from tests.standins.ecs.patching import close_for_good
+from tests.standins.s3.gaps_of_copies import GAPS
+
 
 def later(application: Callable[..., Iterable[bytes]], seconds: float) -> Callable[..., Iterable[bytes]]:
     """A WSGI application that waits before it works; other requests go on meanwhile."""
@@ -23,6 +26,7 @@ def later(application: Callable[..., Iterable[bytes]], seconds: float) -> Callab
 
 
 if __name__ == "__main__":
+    close_for_good(GAPS)
     seconds = float(os.environ.get("LATENCY_MS", "0")) / 1000
     serve = moto.server.run_simple
     moto.server.run_simple = lambda host, port, app, **more: serve(host, port, later(app, seconds), **more)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Final
 
 from asset_values.faults import Fault, FaultKind
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 PUT: Final = "s3:PutObject"
 _ABORT: Final = "s3:AbortMultipartUpload"
 _MOST: Final = 10_000  # parts of one object
-_SENT: Final = 8 << 20  # bytes a part
+_SENT: Final = 6 << 20  # bytes a part; eight of them are held at most: four on their way, the others being read
 _COPIED: Final = 128 << 20  # the same where S3 copies
 _AT_ONCE: Final = 4
 _MIB: Final = 1 << 20
@@ -53,6 +52,8 @@ class MultipartUpload:
             if sent != size:
                 raise Fault(FaultKind.CORRUPT, f"{sent} bytes came where {size} were announced; nothing was written.")
 
+        # Said beforehand, so that S3 makes the whole's checksum of those of the parts and not of the bytes anew.
+        self._created["ChecksumAlgorithm"] = "CRC32"
         return self._run(work()), digest.hexdigest()
 
     def copy(self, source: Mapping[str, Any], size: int) -> str:
@@ -109,19 +110,20 @@ class MultipartUpload:
     def _all(self, work: Iterator[Send], upload: str) -> list[CompletedPartTypeDef]:
         """Four at once, and not one more is taken from ``work`` before one of them is done: it holds a part's bytes."""
         done: list[CompletedPartTypeDef] = []
-        running: deque[Future[CompletedPartTypeDef]] = deque()
+        running: set[Future[CompletedPartTypeDef]] = set()
         pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="asset-values-parts")
         try:
             for number, send in enumerate(work, start=1):
-                running.append(pool.submit(send, upload, number))
+                running.add(pool.submit(send, upload, number))
                 del send
                 if len(running) == _AT_ONCE:
-                    done.append(running.popleft().result())
+                    ended, running = wait(running, return_when=FIRST_COMPLETED)
+                    done += [future.result() for future in ended]
             done += [future.result() for future in running]
         finally:
             # Also on failure: a part that arrives after the abort would stay.
             pool.shutdown(wait=True, cancel_futures=True)
-        return done
+        return sorted(done, key=lambda part: part.get("PartNumber", 0))
 
 
 def _completed(number: int, told: Mapping[str, Any]) -> CompletedPartTypeDef:
@@ -135,8 +137,8 @@ def _completed(number: int, told: Mapping[str, Any]) -> CompletedPartTypeDef:
 def part_size(size: int, usual: int) -> int:
     """``usual``, or so many whole MiB that 10,000 parts suffice.
 
-    >>> part_size(100, 8 << 20) >> 20, part_size(200 << 30, 8 << 20) >> 20
-    (8, 21)
+    >>> part_size(100, 6 << 20) >> 20, part_size(200 << 30, 6 << 20) >> 20
+    (6, 21)
     """
     needed = -(-size // _MOST)
     return max(usual, -(-needed // _MIB) * _MIB)

@@ -14,11 +14,12 @@ from asset_values.stores.s3_clients import ClientPool, Clients
 
 if TYPE_CHECKING:
     from obstore import GetOptions
+    from typing_extensions import Buffer
 
 GET: Final = "s3:GetObject"
-_AHEAD: Final = 2  # parts read before they are asked for
+_AHEAD: Final = 1  # parts read before they are asked for
 _RESUMES: Final = 5  # of one object without a byte in between
-_CHUNK: Final = 1 << 20  # bytes that obstore hands over at a time, at least
+_CHUNK: Final = 1 << 18  # bytes that obstore hands over at a time, at least
 
 
 class S3Reading:
@@ -48,7 +49,7 @@ class S3Reading:
     def parts(self, size: int) -> Iterator[bytes]:
         return read_ahead(in_parts(self._chunks(self._opened), size))
 
-    def _chunks(self, opened: Any) -> Iterator[bytes]:
+    def _chunks(self, opened: Any) -> Iterator[Buffer]:
         """The body as it comes, taken up again after a cut."""
         done, resumed = 0, 0
         stream = opened.stream(min_chunk_size=_CHUNK)
@@ -66,8 +67,9 @@ class S3Reading:
             done, resumed = done + len(chunk), 0
             yield chunk
 
-    def _next(self, stream: Any) -> bytes:
-        return self._pool.do(GET, lambda _: bytes(next(stream, b"")))
+    def _next(self, stream: Any) -> Any:
+        """The next bytes, as obstore holds them: of a large object every copy of all of it counts."""
+        return self._pool.do(GET, lambda _: next(stream, b""))
 
     def _reopened(self, offset: int) -> Any:
         options: GetOptions = {"if_match": f'"{self._entry.version}"'}
@@ -101,23 +103,32 @@ class PlainReading:
         return iter([data[start : start + size] for start in range(0, len(data), size)])
 
 
-def in_parts(chunks: Iterator[bytes], size: int) -> Generator[bytes, None, None]:
-    """The same bytes in pieces of ``size``, the last of what is left."""
-    held: list[bytes] = []
+def in_parts(chunks: Iterator[Buffer], size: int) -> Generator[bytes, None, None]:
+    """The same bytes in pieces of ``size``, the last of what is left. What comes in that size goes on as it is, and all
+    else is copied once."""
+    held: list[memoryview] = []
     length = 0
     for chunk in chunks:
-        held.append(chunk)
-        length += len(chunk)
-        while length >= size:
-            whole = b"".join(held)
-            yield whole[:size]
-            held, length = [whole[size:]], length - size
+        if not held and isinstance(chunk, bytes) and len(chunk) == size:
+            yield chunk
+            continue
+        rest = memoryview(chunk)
+        del chunk
+        while length + len(rest) >= size:
+            held.append(rest[: size - length])
+            rest = rest[size - length :]
+            part, held, length = b"".join(held), [], 0
+            yield part
+            del part
+        if rest:
+            held.append(rest)
+            length += len(rest)
     if length:
         yield b"".join(held)
 
 
 def read_ahead(parts: Generator[bytes, None, None]) -> Iterator[bytes]:
-    """``parts``, read by a thread up to two before they are asked for."""
+    """``parts``, each read by a thread before it is asked for."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="asset-values-read-ahead")
     pull: Callable[[], bytes | None] = lambda: next(parts, None)  # noqa: E731 - a name for what is submitted twice
     try:
