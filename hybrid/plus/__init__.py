@@ -4,6 +4,7 @@ Importing it is cheap: neither httpx nor Dagster is loaded before the first call
 """
 
 from hybrid.plus.agents import Agent, AgentError, CodeServer
+from hybrid.plus.automation import Automations, Backfill, Instigation
 from hybrid.plus.client import PlusClient
 from hybrid.plus.credentials import api_token, is_agent_token
 from hybrid.plus.deployments import Branch, BranchDeployment, Commit, Deployment, Organization, PullRequestStatus
@@ -32,6 +33,8 @@ __all__ = [
     "AgentError",
     "AgentGrants",
     "AgentToken",
+    "Automations",
+    "Backfill",
     "Branch",
     "BranchDeployment",
     "CodeLocationStatus",
@@ -41,6 +44,7 @@ __all__ = [
     "Endpoint",
     "EnvironmentVariable",
     "Failure",
+    "Instigation",
     "Organization",
     "Patience",
     "PlusCancelled",

@@ -7,8 +7,11 @@ from typing import Any, Final
 
 from hybrid.plus.administration import Administration
 from hybrid.plus.agents import Agent
+from hybrid.plus.asset_catalog import AssetCatalog
+from hybrid.plus.automation import Automating
 from hybrid.plus.credentials import is_agent_token
 from hybrid.plus.errors import PlusNotFound, PlusRejected
+from hybrid.plus.inspection import Inspecting
 from hybrid.plus.locations import CodeLocationStatus, documents, statuses
 from hybrid.plus.rights import Rights, rights_of
 from hybrid.plus.runs import IN_PROGRESS, EventPage, Run, RunEvent, execution_params, repository_of
@@ -19,7 +22,7 @@ _PAGE: Final = 1000  # events; Dagster's own bound for one answer
 _RUNS: Final = 100  # runs of one answer; Dagster's own pages have no more
 
 
-class PlusClient(Administration):
+class PlusClient(Administration, AssetCatalog, Inspecting, Automating):
     """Speaks to one deployment of one organization with one token. Use it in a ``with``.
 
     ``on_wait`` hears of every wait before it begins; ``cancel`` ends a wait (``PlusCancelled``). ``sleep``, ``now``

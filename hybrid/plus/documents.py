@@ -26,6 +26,14 @@ _REPEATABLE_MUTATIONS: Final = frozenset(
         "HybridPutAlertPolicy",
         "HybridDeleteAlertPolicy",
         "HybridPingLocation",
+        "HybridStartSchedule",
+        "HybridStopSchedule",
+        "HybridResetSchedule",
+        "HybridStartSensor",
+        "HybridStopSensor",
+        "HybridResetSensor",
+        "HybridPauseDeclarativeAutomation",
+        "HybridCancelBackfill",
     }
 )
 

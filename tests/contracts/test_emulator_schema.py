@@ -58,12 +58,25 @@ COMMAND_LINE_DOCUMENTS = [
 ]
 OURS = sorted((files("hybrid.plus") / "operations").iterdir(), key=lambda file: file.name)
 DAGSTERS_OWN = {  # root fields that Dagster's own schema serves
+    "assetNodes",
+    "assetOrError",
+    "assetsOrError",
+    "cancelPartitionBackfill",
+    "instance",
     "launchRun",
     "logsForRun",
+    "partitionBackfillsOrError",
     "permissions",
     "repositoriesOrError",
+    "resetSchedule",
+    "resetSensor",
     "runOrError",
     "runsOrError",
+    "setAutoMaterializePaused",
+    "startSchedule",
+    "startSensor",
+    "stopRunningSchedule",
+    "stopSensor",
     "terminateRun",
     "workspaceOrError",
 }

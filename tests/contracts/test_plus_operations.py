@@ -35,12 +35,31 @@ DOCUMENTS = sorted(OPERATIONS.glob("*.graphql"))
 NEWER = set(re.findall(r"^(\w+): \S", (OPERATIONS / "NEWER.md").read_text(), re.MULTILINE))
 # What the embedded Dagster+ answers with Dagster's own schema.
 OF_DAGSTER_ITSELF = (
+    "HybridAssetHistory",
+    "HybridAssetKeys",
+    "HybridAssetNodes",
+    "HybridAssetsStored",
+    "HybridAutomations",
+    "HybridBackfills",
+    "HybridCancelBackfill",
+    "HybridAssetCounts",
+    "HybridLatestOfPartitions",
     "HybridLaunchRun",
+    "HybridPauseDeclarativeAutomation",
     "HybridPermissions",
     "HybridRepositories",
+    "HybridResources",
+    "HybridResetSchedule",
+    "HybridResetSensor",
     "HybridRun",
     "HybridRunEvents",
+    "HybridRunOutputs",
     "HybridRunsInProgress",
+    "HybridRunsTagged",
+    "HybridStartSchedule",
+    "HybridStartSensor",
+    "HybridStopSchedule",
+    "HybridStopSensor",
     "HybridTerminateRun",
 )
 
