@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from datetime import date
 from typing import Final
 
 from agent import ecs_policies
@@ -13,6 +14,7 @@ from agent.ecs_policies import PolicyScope
 from agent.ecs_reading import ReadScope, drift_statements, review_statements
 from infra.bucket import access_statements
 from infra.ci_role import AUDIENCE, GITHUB, Subject, ci_trust
+from infra.guest_role import GuestRoleArgs, ending_at, guest_trust
 from infra.place import Place
 from infra.repository import login_statement, pull_statement
 from infra.roles import task_trust
@@ -43,6 +45,7 @@ and the agent puts it on everything that the agent makes.
 | `hybrid-prod-code-execution` | ECS | starting code servers and runs |
 | `hybrid-prod-review` (`ci.reviews`) | CI's jobs in the environment `review` | previews of pull requests; only reads |
 | `hybrid-prod-drift` (`ci.drift`) | CI's jobs in the environment `drift` | finding drift; only reads |
+| `hybrid-prod-stored-values` (`assetValues.writer`) | a task on Serverless | copying stored values, until a day |
 
 """
 
@@ -143,6 +146,7 @@ def markdown() -> str:
         ),
         *_section("`ci.reviews`: `hybrid-prod-review`", [_ci_trust("review"), *review_statements(_READ)]),
         *_section("`ci.drift`: `hybrid-prod-drift`", [_ci_trust("drift"), *drift_statements(_READ)]),
+        *_section("`assetValues.writer`: `hybrid-prod-stored-values`", [guest_trust(_GUEST), *_copying(bucket)]),
     ]
     return _HEAD + "\n".join(parts).strip() + "\n" + _TAIL
 
@@ -164,6 +168,21 @@ def _ci_trust(environment: str) -> Statement:
     host = GITHUB.removeprefix("https://")
     issuer = _PLACE.global_arn("iam", f"oidc-provider/{host}")
     return ci_trust(issuer, host, AUDIENCE, [Subject.github("acme/data", environment=environment)])
+
+
+_GUEST: Final = GuestRoleArgs(
+    name=_NAMES.role("stored-values"),
+    description="",
+    place=_PLACE,
+    principal="arn:aws:iam::210987654321:role/serverless-task",
+    external_id="acme-copies-its-values",
+    until=date(2026, 12, 31),
+)
+
+
+def _copying(bucket: str) -> list[Statement]:
+    key = _NAMES.arn("kms", "key/44444444-2222-3333-4444-555555555555")
+    return ending_at(_GUEST.end, access_statements(bucket, "assets/", _PLACE, key, write=True, delete=False))
 
 
 _MAP_ROLE: Final = "arn:aws:iam::210987654321:role/cloud-map"
@@ -226,6 +245,9 @@ def _conditions(statement: Statement) -> str:
             values = [value] if isinstance(value, str) else list(value)
             if operator == "Null":
                 said.append(f"`{key}` {'is missing' if values == ['true'] else 'is there'}")
+                continue
+            if operator == "DateLessThan":
+                said.append(f"`{key}` is before `{values[0]}`")
                 continue
             verb = ("is not" if "Not" in operator else "is") + (" like" if "Like" in operator else "")
             absent = ", if it is there" if operator.endswith("IfExists") else ""

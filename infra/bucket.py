@@ -99,15 +99,21 @@ class Bucket(pulumi.ComponentResource):
         """Let ``role`` list, read, write and delete what lies under ``prefix``, and nothing else."""
         return self._grant(name, role, prefix, write=True)
 
-    def _grant(self, name: str, role: Role, prefix: str, *, write: bool) -> aws.iam.RolePolicy:
+    def grant_adding(self, name: str, role: Role, prefix: str) -> aws.iam.RolePolicy:
+        """Let ``role`` list, read and write what lies under ``prefix``, and delete nothing: of what it writes over, a
+        versioned bucket keeps what was there."""
+        return self._grant(name, role, prefix, write=True, delete=False)
+
+    def _grant(self, name: str, role: Role, prefix: str, *, write: bool, delete: bool = True) -> aws.iam.RolePolicy:
         refuse_bad_prefix(prefix)
         args = self._args
+
+        def statements(key_arn: str | None = None) -> tuple[Statement, ...]:
+            return access_statements(args.arn, prefix, args.place, key_arn, write=write, delete=delete)
+
         if args.key_arn is None:
-            return role.allow(name, access_statements(args.arn, prefix, args.place, write=write))
-        key = pulumi.Output.from_input(args.key_arn)
-        return role.allow(
-            name, key.apply(lambda arn: access_statements(args.arn, prefix, args.place, arn, write=write))
-        )
+            return role.allow(name, statements())
+        return role.allow(name, pulumi.Output.from_input(args.key_arn).apply(statements))
 
     def _harden(self, name: str, bucket: aws.s3.Bucket) -> None:
         args = self._args
@@ -163,9 +169,9 @@ def bucket_statements(arn: str, least_tls: str | None = "1.2") -> tuple[Statemen
 
 
 def access_statements(
-    arn: str, prefix: str, place: Place, key_arn: str | None = None, *, write: bool
+    arn: str, prefix: str, place: Place, key_arn: str | None = None, *, write: bool, delete: bool = True
 ) -> tuple[Statement, ...]:
-    """What a role needs in order to use one prefix.
+    """What a role needs in order to use one prefix; ``delete``: whether who may write may delete, too.
 
     ``ListBucket`` is fenced by ``s3:prefix``, which S3 also fills with the key of an object that is not there, so that
     readers get a 404 for it and no 403 (https://github.com/ceph/ceph/pull/68577). With and without the slash: Dagster's
@@ -179,12 +185,13 @@ def access_statements(
         conditions={"StringLike": {"s3:prefix": (prefix.rstrip("/"), f"{prefix}*")}},
         why=f"Find what lies under {prefix}, and learn of a missing object that it is missing.",
     )
-    actions = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
+    writing = ("s3:PutObject", *(("s3:DeleteObject",) if delete else ()), "s3:AbortMultipartUpload")
+    doing = ("Read, write and delete" if delete else "Read and write") if write else "Read"
     using = Statement(
         sid="ReadAndWrite" if write else "Read",
-        actions=actions if write else actions[:1],
+        actions=("s3:GetObject", *(writing if write else ())),
         resources=(objects,),
-        why=f"{'Read, write and delete' if write else 'Read'} what lies under {prefix}.",
+        why=f"{doing} what lies under {prefix}.",
     )
     if key_arn is None:
         return listing, using

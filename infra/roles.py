@@ -25,7 +25,9 @@ class Role(pulumi.ComponentResource):
     role_name: pulumi.Output[str]
     arn: pulumi.Output[str]
 
-    def _make(self, name: str, role: RoleArgs, trust: Sequence[Statement]) -> None:
+    def _make(
+        self, name: str, role: RoleArgs, trust: Sequence[Statement], *, session_seconds: int | None = None
+    ) -> None:
         made = aws.iam.Role(
             f"{name}-role",
             name=role.name,
@@ -33,6 +35,7 @@ class Role(pulumi.ComponentResource):
             path=role.path,
             permissions_boundary=role.permissions_boundary,
             assume_role_policy=policy_text(trust),
+            max_session_duration=session_seconds,
             # what somebody attached by hand would otherwise keep the role, and with it the destroy, from ending
             force_detach_policies=True,
             opts=pulumi.ResourceOptions(parent=self),

@@ -23,6 +23,7 @@ from stacks.given import given_by
 from stacks.identity import StackIdentity
 from stacks.images import image_spec, registry_address
 from stacks.platform import LocationSource
+from stacks.stored_values import own_names
 from stacks.variable_settings import VariableSettings
 
 
@@ -41,6 +42,11 @@ class ContainerLocations:
     def source(self, folder: CodeLocationFolder) -> LocationSource:
         """A pinned image, one built elsewhere, or the location's own. The document has it by digest."""
         reference = self._reference(folder)
+        if own := own_names(self.who, location_document(folder, platform=self.who.settings.agent.kind)):
+            pulumi.log.warn(
+                f"{folder.name}: {', '.join(own)} of its own, or of `hybrid:agent`, stay as they are there; "
+                "`hybrid:assetValues.ioManager` sets the others."
+            )
         document = reference.apply(lambda image: document_of_image(self.who, folder, image))
         return LocationSource(document=document, image=reference)
 

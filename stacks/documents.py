@@ -10,16 +10,20 @@ from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.delivery.document import location_document
 from infra.place import Place
 from stacks.identity import StackIdentity
+from stacks.stored_values import in_context
 
 
-def document_of_image(who: StackIdentity, folder: CodeLocationFolder, image: str) -> dict[str, Any]:
-    """Of a location that runs from ``image``, by an agent that runs containers."""
+def document_of_image(
+    who: StackIdentity, folder: CodeLocationFolder, image: str, *, full: bool = True
+) -> dict[str, Any]:
+    """Of a location that runs from ``image``, by an agent that runs containers. ``full``: whether it is for the full
+    deployment; the code of a branch deployment must not write over its stored values."""
     document = location_document(folder, image=image, platform=who.settings.agent.kind)
     role = location_role_arn(who, folder.name)
     if role is not None:
         context = document.setdefault("container_context", {}).setdefault("ecs", {})
         context.setdefault("task_role_arn", role)
-    return document
+    return in_context(who, document) if full else document
 
 
 def document_of_folder(who: StackIdentity, folder: CodeLocationFolder, executable: Path | str) -> dict[str, Any]:

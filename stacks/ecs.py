@@ -235,8 +235,11 @@ class EcsPlatform:
             *roles.grant_bucket(made, self._bucket),
             *roles.grant_images(made, locations, agents, elsewhere),
         ]
+        values = self.who.settings.asset_values
+        if values.writer is not None:
+            roles.make_writer(values.writer, self._bucket, values.prefix)
         if self.settings.ci is not None:
-            roles.make_ci(self.settings.ci, locations, self._bucket_name, elsewhere)
+            roles.make_ci(self.settings.ci, locations, self._bucket_name, elsewhere, writer=values.writer is not None)
         self._grants = granted
         return [*made.values(), *granted]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import pulumi
 import pulumi_aws as aws
@@ -15,17 +16,21 @@ from agent.ecs_names import EcsNames
 from agent.ecs_policies import PolicyScope
 from agent.ecs_reading import ReadScope
 from agent.ecs_spec import EcsAgentSpec
+from hybrid.errors import SettingsError
 from infra.bucket import Bucket
 from infra.ci_role import GITHUB, CiRole, CiRoleArgs, Subject
+from infra.guest_role import GuestRole, GuestRoleArgs
 from infra.late_errors import told as late
 from infra.place import Place
 from infra.repository import Repository, grant_pull, grant_push, login_statement, pull_statement
 from infra.roles import RoleArgs, TaskRole, refuse_beyond_limit
 from infra.statements import Statement, policy_text
+from stacks import asset_value_settings
+from stacks.asset_value_settings import WRITER, WriterSettings
 from stacks.aws_settings import AwsSettings, CiSettings
 from stacks.documents import location_role
 
-ASSETS = "assets/"
+ASSETS = f"{asset_value_settings.ASSETS}/"
 """Where in the bucket the values of assets lie."""
 COMPUTE_LOGS = "compute-logs/"
 """Where in the bucket the output of steps lies, when it goes there."""
@@ -120,8 +125,17 @@ class EcsRoles:
             made.append(grant_pull("pull", roles["agent-execution"], [agent]))
         return made
 
-    def make_ci(self, ci: CiSettings, repositories: Sequence[Repository], bucket: str, elsewhere: PulledFrom) -> None:
-        """The role by which CI pushes, and those by which it only reads, if they are wanted."""
+    def make_ci(
+        self,
+        ci: CiSettings,
+        repositories: Sequence[Repository],
+        bucket: str,
+        elsewhere: PulledFrom,
+        *,
+        writer: bool = False,
+    ) -> None:
+        """The role by which CI pushes, and those by which it only reads, if they are wanted. ``writer``: whether there
+        is that of ``make_writer``, which they read, too."""
         subject = Subject.github(ci.github, branch=None if ci.environment else ci.branch, environment=ci.environment)
         args = CiRoleArgs(
             **vars(self._args("ci", f"CI of {ci.github}")), subjects=(subject,), provider_arn=ci.provider_arn
@@ -129,7 +143,7 @@ class EcsRoles:
         role = CiRole("ci", args, self.opts)
         if repositories:
             grant_push("push", role, repositories)
-        scope = self._read_scope(ci, bucket, elsewhere)
+        scope = self._read_scope(ci, bucket, elsewhere, [WRITER] if writer else [])
         for what, wanted, another, statements in (
             ("review", ci.reviews, ci.review_role, ecs_reading.review_statements(scope)),
             ("drift", ci.drift, ci.drift_role, ecs_reading.drift_statements(scope)),
@@ -138,6 +152,25 @@ class EcsRoles:
                 self._make_reader(what, ci, role).allow("read", statements)
             elif another is not None:
                 self._add_to_role(what, another, statements)
+
+    def make_writer(self, writer: WriterSettings, bucket: Bucket, prefix: str, today: date | None = None) -> GuestRole:
+        """The role by which a task on Serverless copies stored values into the bucket. ``today``: in UTC, by default
+        what it is. Raises ``SettingsError`` when its time is over: what nobody can take any more should not stand."""
+        if (today or datetime.now(UTC).date()) > writer.until:
+            raise SettingsError(
+                f"`hybrid:assetValues.writer` ended on {writer.until.isoformat()}.",
+                why="Nobody can take its role any more; the role itself still stands.",
+                next_step="take `writer` out of the stack file, which removes the role; or give a later `until`.",
+            )
+        args = GuestRoleArgs(
+            **vars(self._args(WRITER, "Copies stored asset values from Dagster+ Serverless into the bucket")),
+            principal=writer.principal,
+            external_id=writer.external_id,
+            until=writer.until,
+        )
+        role = GuestRole(WRITER, args, self.opts)
+        bucket.grant_adding("copy", role, f"{prefix}/")
+        return role
 
     def _make_reader(self, what: str, ci: CiSettings, first: CiRole) -> CiRole:
         """Bound to the GitHub environment of its name. It takes the issuer of the first role, which may make it."""
@@ -156,10 +189,11 @@ class EcsRoles:
         refuse_beyond_limit(role, [policy])
         aws.iam.RolePolicy(f"{what}-read", name=self.names.base, role=role, policy=policy, opts=self.opts)
 
-    def _read_scope(self, ci: CiSettings, bucket: str, elsewhere: PulledFrom) -> ReadScope:
+    def _read_scope(self, ci: CiSettings, bucket: str, elsewhere: PulledFrom, more: Sequence[str]) -> ReadScope:
         locations = (f"location-{location}" for location in self.settings.location_roles)
         whats = ["agent", "agent-execution", "code", "code-execution", *locations, "ci"]
         whats += [what for what, wanted in (("review", ci.reviews), ("drift", ci.drift)) if wanted]
+        whats += more
         return ReadScope(
             names=self.names,
             bucket=bucket,

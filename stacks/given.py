@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.ecs_launcher import PROXY_VARIABLES
 from hybrid.delivery.gate.given import GivenByStack
 from stacks.settings import Settings
+from stacks.stored_values import DISTRIBUTION
 
 BUCKET_VARIABLE = "HYBRID_BUCKET"
 """By which code finds the bucket."""
@@ -14,14 +15,21 @@ PREFIX_VARIABLE = "HYBRID_ASSETS_PREFIX"
 _FOR_THE_BUCKET = {"dagster-aws": "by it runs write the output of steps, as `hybrid:agent.computeLogs` is `bucket`"}
 
 
+_FOR_STORED_VALUES = {
+    DISTRIBUTION: "by it code stores and loads asset values, as `hybrid:assetValues.ioManager` is true; "
+    "`hybrid assets library` makes it"
+}
+
+
 def given_by(settings: Settings) -> GivenByStack:
-    """Nothing where the agent is not on ECS: other launchers take what comes twice."""
+    """Packages alone where the agent is not on ECS: other launchers take what comes twice."""
     spec = settings.agent
+    stored = _FOR_STORED_VALUES if settings.asset_values.io_manager else {}
     if spec.kind != "ecs":
-        return GivenByStack()
+        return GivenByStack(packages=stored)
     proxied = PROXY_VARIABLES if spec.proxy else ()
     return GivenByStack(
-        packages=_FOR_THE_BUCKET if spec.compute_logs == "bucket" else {},
+        packages={**(_FOR_THE_BUCKET if spec.compute_logs == "bucket" else {}), **stored},
         tags=tuple(sorted(settings.aws.tags)) if settings.aws else (),
         variables=tuple(sorted({BUCKET_VARIABLE, PREFIX_VARIABLE, *spec.environment, *proxied})),
         secrets=tuple(sorted(spec.secrets)),

@@ -17,6 +17,7 @@ from stacks.documents import document_of_folder
 from stacks.environments import virtual_environment
 from stacks.identity import StackIdentity, release
 from stacks.platform import LocationSource, StandingAgent
+from stacks.stored_values import in_process
 
 # Five times as many polls, against our own emulator only, for a first heartbeat 0.3 s earlier
 # (dagster_cloud/agent/dagster_cloud_agent.py reads it; default 0.5).
@@ -54,6 +55,7 @@ class LocalPlatform:
                 executable=self.workspace.virtualenv / "bin" / "dagster-cloud",
                 environment={
                     "HYBRID_RELEASE": release(),
+                    **in_process(self.who),
                     **self.spec.environment,
                     **(EMBEDDED_POLL if settings.embedded else {}),
                 },

@@ -6,6 +6,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Sequence
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -163,7 +164,7 @@ def _type(annotation: Any) -> str:
         return "mapping, see below" if _parts("", annotation, "") else "mapping"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "mapping, see below"
-    return {Path: "path", str: "text", int: "number", float: "number", bool: "`true` or `false`"}.get(
+    return {Path: "path", str: "text", int: "number", float: "number", bool: "`true` or `false`", date: "date"}.get(
         annotation, str(annotation)
     )
 

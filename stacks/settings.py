@@ -17,6 +17,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 from agent.spec import AgentSpec, LocalAgentSpec, LocationName, Spec
 from hybrid.errors import SettingsError
 from hybrid.workspace import checked_stack_name
+from stacks.asset_value_settings import AssetValueSettings
 from stacks.aws_settings import AwsSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
 from stacks.settings_words import NAMESPACE, allowed, key_of
@@ -71,6 +72,9 @@ class Settings(Spec):
 
     aws: AwsSettings | None = None
     """Where in AWS the stack stands. Needed for an agent of kind `ecs`, and only then."""
+
+    asset_values: AssetValueSettings = Field(default_factory=AssetValueSettings)
+    """Where stored asset values lie that no IO manager of the team's own takes elsewhere."""
 
     locations: tuple[ServedLocation, ...] | None = None
     """The code locations that this stack serves: names of those under `locations/`, `{path: …}` for a folder
@@ -128,6 +132,12 @@ class Settings(Spec):
             raise ValueError("`aws` and an agent of kind `ecs` belong together; give both, or neither")
         if self.agent.kind == "ecs" and self.organization is None:
             raise ValueError("tasks on ECS do not reach a Dagster+ on this machine; name an `organization`")
+        return self
+
+    @model_validator(mode="after")
+    def _values_within_reach(self) -> Settings:
+        own = self.aws.storage.name if self.aws else None
+        self.asset_values.refuse_elsewhere(self.agent.kind, own_bucket=own, branches=self.agent.branch_deployments)
         return self
 
     @field_validator("environment_variables")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -135,6 +136,11 @@ def _in_network(wanted: str, held: str) -> bool:
         return False
 
 
+def _moment(test: Callable[[datetime, datetime], bool]) -> Callable[[str, str], bool]:
+    """ISO 8601, as ``aws:CurrentTime`` has it."""
+    return lambda wanted, held: test(datetime.fromisoformat(held), datetime.fromisoformat(wanted))
+
+
 _TESTS: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda wanted, held: wanted == held,
     "StringEqualsIgnoreCase": lambda wanted, held: wanted.lower() == held.lower(),
@@ -147,6 +153,8 @@ _TESTS: dict[str, Callable[[str, str], bool]] = {
     "NumericLessThanEquals": _number(lambda held, wanted: held <= wanted),
     "NumericGreaterThan": _number(lambda held, wanted: held > wanted),
     "NumericGreaterThanEquals": _number(lambda held, wanted: held >= wanted),
+    "DateLessThan": _moment(lambda held, wanted: held < wanted),
+    "DateGreaterThan": _moment(lambda held, wanted: held > wanted),
     "IpAddress": _in_network,
 }
 _NEGATED = {

@@ -129,7 +129,7 @@ def test_all_conditions_of_a_statement_have_to_hold() -> None:
     assert not may({"Condition": both}, a__one="1", a__two="2", a__three="3"), "operators too"
 
 
-@pytest.mark.parametrize("operator", ["DateLessThan", "StringEqual", "ForSomeValues:StringEquals"])
+@pytest.mark.parametrize("operator", ["DateEquals", "StringEqual", "ForSomeValues:StringEquals"])
 def test_an_operator_that_is_not_known_is_an_error(operator: str) -> None:
     with pytest.raises(UnknownOperator):
         fulfilled(operator, KEY, "a", {KEY: "a"})
@@ -326,3 +326,13 @@ def test_a_secret_under_a_key_needs_the_key() -> None:
 def test_a_copy_reads_one_object_and_writes_another() -> None:
     params = {"Bucket": "b", "Key": "to", "CopySource": "a/from/x"}
     assert actions("s3", "CopyObject", params) == ["s3:GetObject a/from/x", "s3:PutObject b/to"]
+
+
+@pytest.mark.parametrize(
+    ("now", "holds"),
+    [("2026-12-31T23:59:59Z", True), ("2027-01-01T00:00:00Z", False), ("2027-01-01T01:00:00+02:00", True)],
+)
+def test_a_moment_is_compared_as_a_moment_and_not_as_text(now: str, holds: bool) -> None:
+    wanted = "2027-01-01T00:00:00Z"
+    assert fulfilled("DateLessThan", "aws:CurrentTime", wanted, {"aws:CurrentTime": now}) is holds
+    assert fulfilled("DateLessThan", "aws:CurrentTime", wanted, {}) is False, "a key that is absent matches nothing"

@@ -1,0 +1,131 @@
+"""Where a stack's stored asset values lie, and the environment variables by which its code finds them there. Pure: from
+settings and names, so that the program and the command line know it alike, without asking AWS or the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hybrid.delivery.document import CONTEXTS
+from infra.place import Place
+from stacks.asset_value_settings import WRITER
+from stacks.identity import StackIdentity
+
+DISTRIBUTION: Final = "dagster-asset-values"
+"""What a location requires so that it has the IO managers."""
+MODULE_VARIABLE: Final = "DAGSTER_DEFAULT_IO_MANAGER_MODULE"
+"""Read by Dagster wherever a definition names no IO manager (dagster/_core/definitions/job_definition.py)."""
+ATTRIBUTE_VARIABLE: Final = "DAGSTER_DEFAULT_IO_MANAGER_ATTRIBUTE"
+
+_MODULE: Final = "asset_values.io_manager"
+_ATTRIBUTES: Final = {"bucket": "s3_pickle_io_manager", "folder": "folder_pickle_io_manager"}
+
+
+@dataclass(frozen=True)
+class StoredValuesPlace:
+    """A bucket with a prefix, or a folder of this machine: exactly one of ``bucket`` and ``folder``."""
+
+    bucket: str | None = None
+    prefix: str = ""
+    """Without slashes at its ends."""
+    region: str | None = None
+    """None: what the machine is set to."""
+    endpoint: str | None = None
+    """None: AWS's own."""
+    folder: str | None = None
+    """Absolute."""
+
+    @property
+    def url(self) -> str:
+        """``s3://bucket/prefix``, or the folder's path."""
+        if self.folder is not None:
+            return self.folder
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+
+def stored_values_place(who: StackIdentity) -> StoredValuesPlace | None:
+    """Where values are to be copied to, whether code loads from there yet or not.
+
+    The stack's own bucket on ECS, unless the settings name another place. None: the settings of a stack elsewhere name
+    none, or a folder that is in containers, which nothing outside of them reaches.
+    """
+    settings = who.settings.asset_values
+    if settings.folder is not None:
+        return StoredValuesPlace(folder=settings.folder) if who.settings.agent.kind == "local" else None
+    names, aws = who.ecs, who.settings.aws
+    if names is not None and aws is not None:
+        own = aws.storage.name or names.bucket
+        region = settings.region or (names.region if settings.endpoint is None else None)
+        return StoredValuesPlace(settings.bucket or own, settings.prefix, region, settings.endpoint)
+    if settings.bucket is None:
+        return None
+    return StoredValuesPlace(settings.bucket, settings.prefix, settings.region, settings.endpoint)
+
+
+def stored_values_writer(who: StackIdentity) -> tuple[str, str] | None:
+    """The ARN of the role that a copy on Serverless takes, and the external id that it says; None: there is none."""
+    writer, names, aws = who.settings.asset_values.writer, who.ecs, who.settings.aws
+    if writer is None or names is None or aws is None:
+        return None
+    place = Place(names.account, names.region, names.partition)
+    return place.global_arn("iam", f"role{aws.role_path}{names.role(WRITER)}"), writer.external_id
+
+
+def stored_value_variables(who: StackIdentity) -> dict[str, str]:
+    """What code servers and runs need so that Dagster's default IO manager stores there; none unless it is wanted.
+
+    They go to code from the agent's side and are no variables of Dagster+: Serverless would take those, too, and read
+    from the new place before anything is there.
+    """
+    settings = who.settings.asset_values
+    if not settings.io_manager:
+        return {}
+    chosen = {MODULE_VARIABLE: _MODULE, ATTRIBUTE_VARIABLE: _ATTRIBUTES[settings.kind]}
+    if settings.folder is not None:
+        return {**chosen, "ASSET_VALUES_FOLDER": settings.folder}
+    place = stored_values_place(who)
+    if place is None or place.bucket is None:
+        raise TypeError("settings with an IO manager have a bucket or a folder: Settings holds it")
+    said = {
+        "ASSET_VALUES_BUCKET": place.bucket,
+        "ASSET_VALUES_PREFIX": place.prefix,
+        "ASSET_VALUES_REGION": place.region,
+        "ASSET_VALUES_ENDPOINT": place.endpoint,
+    }
+    return {**chosen, **{name: value for name, value in said.items() if value is not None}}
+
+
+def in_context(who: StackIdentity, document: Mapping[str, Any]) -> dict[str, Any]:
+    """``document`` of a location that runs from an image, with those variables in the context of the stack's platform:
+    code servers and runs both have what stands there. What the location, or the agent's own settings, say under such a
+    name stays as it is."""
+    missing = _without(who, own_names(who, document))
+    if not missing:
+        return dict(document)
+    platform = CONTEXTS[who.settings.agent.kind]
+    context = dict(document.get("container_context") or {})
+    said = dict(context.get(platform) or {})
+    said["env_vars"] = [*(said.get("env_vars") or ()), *(f"{name}={value}" for name, value in missing.items())]
+    return {**document, "container_context": {**context, platform: said}}
+
+
+def in_process(who: StackIdentity) -> dict[str, str]:
+    """The same for an agent whose code servers and runs are its own processes: they have its environment."""
+    return _without(who, who.settings.agent.environment)
+
+
+def own_names(who: StackIdentity, document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which of those variables the location or the agent's settings set themselves, by plain values or secrets."""
+    platform = CONTEXTS.get(who.settings.agent.kind, "")
+    said = (document.get("container_context") or {}).get(platform) or {}
+    spec = who.settings.agent
+    given = {str(entry).partition("=")[0] for entry in said.get("env_vars") or ()}
+    given |= {str(secret.get("name")) for secret in said.get("secrets") or () if isinstance(secret, Mapping)}
+    given |= {*spec.environment, *(spec.secrets if spec.kind == "ecs" else ())}
+    return tuple(name for name in stored_value_variables(who) if name in given)
+
+
+def _without(who: StackIdentity, own: Iterable[str]) -> dict[str, str]:
+    names = frozenset(own)
+    return {name: value for name, value in stored_value_variables(who).items() if name not in names}
