@@ -90,3 +90,9 @@ class RunFailedError(HybridError):
     """A run that was launched ended in FAILURE or CANCELED."""
 
     exit_code = 9
+
+
+class ValuesNotCopiedError(HybridError):
+    """Stored values are not all where they are to be: some failed, are missing or differ, or nobody has copied them."""
+
+    exit_code = 14

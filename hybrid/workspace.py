@@ -106,6 +106,11 @@ class StackFolder:
         return self.root / "storage"
 
     @property
+    def paused(self) -> Path:
+        """Which schedules and sensors were on before they were paused; there only while they are."""
+        return self.root / "paused.json"
+
+    @property
     def processes(self) -> Path:
         """One folder a supervised process."""
         return self.root / "processes"

@@ -12,6 +12,9 @@ import typer
 from hybrid.cli import (
     adopt,
     agent,
+    assets,
+    assets_job,
+    assets_verify,
     branch,
     ci,
     costs,
@@ -26,6 +29,7 @@ from hybrid.cli import (
     shell,
     stack,
     status,
+    switch,
     tools,
 )
 from hybrid.errors import HybridError
@@ -61,6 +65,10 @@ app.add_typer(agent.app, name="agent")
 app.add_typer(locations.app, name="locations")
 app.add_typer(branch.app, name="branch")
 app.add_typer(ci.app, name="ci")
+for module in (assets_verify, assets_job):
+    module.register(assets.app)
+app.add_typer(assets.app, name="assets")
+app.add_typer(switch.app, name="switch")
 app.add_typer(tools.app, name="tools")
 app.add_typer(emulator.app, name="emulator")
 

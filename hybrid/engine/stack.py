@@ -44,14 +44,19 @@ class Stack:
         return given_by(self.who.settings)
 
     def document(
-        self, folder: CodeLocationFolder, *, image: str | None = None, executable: Path | None = None
+        self,
+        folder: CodeLocationFolder,
+        *,
+        image: str | None = None,
+        executable: Path | None = None,
+        full: bool = True,
     ) -> dict[str, Any]:
         """What `up` tells Dagster+ of ``folder``: by its ``image`` where the agent runs containers, else by the
-        ``executable`` of its environment on this machine."""
+        ``executable`` of its environment on this machine. ``full``: whether it is for the full deployment."""
         from stacks.documents import document_of_folder, document_of_image
 
         if image is not None:
-            return document_of_image(self.who, folder, image)
+            return document_of_image(self.who, folder, image, full=full)
         if executable is None:
             raise TypeError("a location runs from an image, or by an interpreter")
         return document_of_folder(self.who, folder, executable)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hybrid.errors import NotReadyError, SettingsError
+from hybrid.plus.run_words import named, short
 from hybrid.provider.connection import Clients, Connection, connection_record, reaching
 from hybrid.provider.definition import Choice, Definition, Flag, ListOf, Number, Property, Text
 from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call, Existing, Resource
-from hybrid.provider.run_words import named, short
 
 if TYPE_CHECKING:
     from hybrid.plus import PlusClient, Run

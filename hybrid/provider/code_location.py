@@ -107,7 +107,14 @@ class CodeLocation(Resource):
         if connection.is_wiped:
             return
         try:
-            self._clients.client(connection, call, patient=False).delete_location(inputs["name"])
+            client = self._clients.client(connection, call, patient=False)
+            # after a switch was taken back, what stands under the name is what Serverless runs
+            if not inputs["document"].get("agent_queue") and client.current_deployment().agent_type == "SERVERLESS":
+                call.report.warning(
+                    f"Serverless runs the deployment now, so '{inputs['name']}' stays: it is Serverless's"
+                )
+                return
+            client.delete_location(inputs["name"])
         except PlusError as error:
             if not connection.is_down(error):
                 raise

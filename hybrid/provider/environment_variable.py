@@ -138,6 +138,10 @@ class EnvironmentVariableResource(Resource):
             return
         with reaching(connection, call, "the environment variable stays in it"):
             client = self._clients.client(connection, call, patient=False)
+            if client.current_deployment().agent_type == "SERVERLESS":
+                # after a switch was taken back: Serverless's code reads it, and may have before there was a stack
+                call.report.warning(f"Serverless runs the deployment now, so {inputs['name']} stays for its code")
+                return
             client.delete_environment_variable(outputs["variableId"])
         self._last_write = time.monotonic()
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from hybrid.errors import NotReadyError, SettingsError
+from hybrid.plus.run_words import named, short
 from hybrid.provider.connection import Connection
 from hybrid.provider.definition import Choice
 from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call
-from hybrid.provider.run_words import named, short
 
 if TYPE_CHECKING:
     from hybrid.plus import Agent, AgentToken, PlusClient, Run

@@ -99,11 +99,7 @@ class Journal:
 
     def facts(self, step: str) -> dict[str, Any]:
         """All that was noted of a step since it was last taken back, what is newer over what is older."""
-        found: dict[str, Any] = {}
-        for line in self._lines:
-            if line.step == step:
-                found = {} if line.event is Event.TAKEN_BACK else {**found, **line.facts}
-        return found
+        return facts_in(self._lines, step)
 
     @property
     def is_going_back(self) -> bool:
@@ -153,6 +149,15 @@ def read_journal(path: Path) -> tuple[Journey, tuple[Line, ...]] | None:
     """A journal to look at, also while another process works by it; None when there is none yet."""
     header, lines, _ = _read(path)
     return None if header is None else (header, tuple(lines))
+
+
+def facts_in(lines: Sequence[Line], step: str) -> dict[str, Any]:
+    """All that was noted of a step since it was last taken back, what is newer over what is older."""
+    found: dict[str, Any] = {}
+    for line in lines:
+        if line.step == step:
+            found = {} if line.event is Event.TAKEN_BACK else {**found, **line.facts}
+    return found
 
 
 def is_going_back(lines: Sequence[Line]) -> bool:

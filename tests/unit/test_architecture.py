@@ -56,6 +56,15 @@ ROOMS = {
         "hybrid.review",
         "hybrid.toolchain",
     },
+    "hybrid.switch": {
+        "hybrid.assets",
+        "hybrid.delivery",
+        "hybrid.engine",
+        "hybrid.pipeline",
+        "hybrid.plus",
+        "hybrid.switch",
+        "hybrid.workflows",
+    },
     "policies": {"policies", "stacks"},
     "hybrid.engine": {
         "hybrid.aws",
@@ -82,6 +91,7 @@ ROOMS = {
         "hybrid.pipeline",
         "hybrid.plus",
         "hybrid.review",
+        "hybrid.switch",
         "hybrid.toolchain",
         "hybrid.workflows",
     },

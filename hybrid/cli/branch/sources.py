@@ -80,7 +80,7 @@ class Sources:
         self._check([folder for folder in to_build if folder.kind == "folder"])
         self._publish(to_build, images)
         return [
-            Wanted(folder.name, self.stack.document(folder, image=image), origin, image=image)
+            Wanted(folder.name, self.stack.document(folder, image=image, full=False), origin, image=image)
             for folder in self.stack.folders
             for image, origin in [images[folder.name]]
         ]

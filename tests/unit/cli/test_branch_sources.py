@@ -204,3 +204,13 @@ def test_a_document_is_the_one_that_up_sends(checkout: Checkout, gate: Any) -> N
     (alpha, _) = checkout.sources(Images()).wanted()
     assert alpha.document["container_context"] == {"docker": {"env_vars": ["STAGE=dev"]}}, "of its own platform alone"
     assert alpha.document["image"] == alpha.image
+
+
+def test_code_of_a_branch_deployment_is_not_told_where_production_s_values_lie(checkout: Checkout, gate: Any) -> None:
+    values = "  hybrid:assetValues: {ioManager: true, bucket: acme-values}\n"
+    checkout.write("stacks/Pulumi.dock.yaml", SETTINGS + values)
+    checkout.commit()
+    sources = checkout.sources(Images())
+    assert "ASSET_VALUES" not in str([each.document for each in sources.wanted()]), "it would write over them"
+    (folder, _) = sources.stack.folders
+    assert "ASSET_VALUES" in str(sources.stack.document(folder, image="image")), "the full deployment's is told"

@@ -184,3 +184,23 @@ def test_a_snapshot_asked_before_a_write_does_not_answer_after_it():
 
     assert snapshot.after(float("-inf"), lambda: next(asked)) == first
     assert snapshot.after(float("inf"), lambda: next(asked)) != first
+
+
+def test_a_location_that_serverless_runs_again_is_left_to_it(resource, plus, inputs, call):
+    made = resource.create(inputs, call)
+    plus.agent_type = "SERVERLESS"
+
+    resource.delete(made.id, inputs, made.outputs, call)
+
+    assert "hello" in plus.documents, "a switch that was taken back would lose Serverless's own location"
+    assert any(kind == "warning" and "stays" in text for kind, text in call.report.said)
+
+
+def test_a_location_on_a_queue_of_ours_is_deleted_beside_serverless(resource, plus, inputs, call):
+    queued = {**inputs, "document": {**DOCUMENT, "agent_queue": "mine"}}
+    plus.agent_type = "SERVERLESS"
+    made = resource.create(queued, call)
+
+    resource.delete(made.id, queued, made.outputs, call)
+
+    assert plus.documents == {}, "no agent of Serverless serves that queue"

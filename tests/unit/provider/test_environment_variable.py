@@ -210,3 +210,11 @@ def test_what_could_be_set_nowhere_is_refused_before_the_update(resource, inputs
 
 def test_what_is_not_known_yet_is_not_judged(resource, inputs):
     assert not resource.check({**inputs, "name": UNKNOWN, "scopes": UNKNOWN})
+
+
+def test_a_variable_is_left_to_the_code_of_serverless(resource, plus, inputs, call):
+    made = resource.create(inputs, call)
+    plus.agent_type = "SERVERLESS"
+    resource.delete(made.id, inputs, made.outputs, call)
+
+    assert made.outputs["variableId"] in plus.variables, "after a switch that was taken back its code reads it"

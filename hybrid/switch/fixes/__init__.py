@@ -1,0 +1,1 @@
+"""What is done about each finding: pure. Findings and texts in; proposed files, choices and words out."""

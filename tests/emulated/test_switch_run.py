@@ -1,0 +1,232 @@
+"""A deployment with a real Serverless agent taken to a real local Hybrid agent, and back; killed on the way. What only
+Dagster+ itself can show (its wording, its rights, how long Serverless takes to go) is for the live tier."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from hybrid.plus import Endpoint, PlusClient, api_token
+from tests.emulated.checkout import HYBRID, Answer, Checkout, until
+from tests.ports import free_port
+
+pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(900)]
+
+CODE = """
+import dagster as dg
+
+@dg.asset
+def answer() -> int:
+    return 42
+
+@dg.op
+def noting() -> None:
+    pass
+
+@dg.job(executor_def=dg.in_process_executor)
+def answers() -> None:
+    noting()
+
+nightly = dg.ScheduleDefinition(
+    job=answers, cron_schedule="0 4 1 1 *", name="nightly", default_status=dg.DefaultScheduleStatus.RUNNING
+)
+keep = dg.define_asset_job("keep", executor_def=dg.in_process_executor)
+defs = dg.Definitions(assets=[answer], jobs=[answers, keep], schedules=[nightly])
+"""
+SECRET = "API_TOKEN=0123456789abcdef0123456789abcdef"  # what looks like one has to come back as it was
+
+
+@dataclass
+class Serverless:
+    """An organization with a Serverless deployment, and a checkout whose stack ``local`` is to serve it."""
+
+    url: str
+    data: Path
+    checkout: Checkout
+    server: subprocess.Popen[bytes]
+
+    @property
+    def token(self) -> str:
+        return (self.data / "api-token").read_text().strip()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {"DAGSTER_CLOUD_API_TOKEN": self.token}
+
+    def hybrid(self, *arguments: str) -> Answer:
+        answer = self.checkout.hybrid(*arguments, timeout=400, DAGSTER_CLOUD_API_TOKEN=self.token)
+        assert self.token not in answer.out + answer.err, "a token was shown"
+        return answer
+
+    def client(self) -> PlusClient:
+        endpoint = Endpoint(url=self.url, organization="acme", deployment="prod")
+        return PlusClient(endpoint, api_token({"DAGSTER_CLOUD_API_TOKEN": self.token}, None))
+
+    @property
+    def journal(self) -> Path:
+        return self.checkout.root / ".hybrid/stacks/local/switch.jsonl"
+
+    def lines(self) -> list[dict[str, Any]]:
+        text = self.journal.read_text() if self.journal.exists() else ""
+        return [json.loads(line) for line in text.splitlines()[1:]]
+
+    def killed_at(self, step: str, event: str, *arguments: str, after: float = 0.5) -> None:
+        """The command, killed some moments after the journal says that it is at the step."""
+        known = len(self.lines())
+        process = self.checkout.start(*arguments, **self.variables)
+
+        def there() -> bool:
+            if process.poll() is not None:
+                out, err = process.communicate()
+                raise AssertionError(f"it ended before it came to {step}:\n{out}\n{err}")
+            return any((line["step"], line["event"]) == (step, event) for line in self.lines()[known:])
+
+        until(there, seconds=240, what=f"the switch is at {step}")
+        time.sleep(after)  # not waiting for anything: the kill is to come in the middle
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, environments: Path) -> Iterator[Serverless]:
+    root = tmp_path_factory.mktemp("switched")
+    data, port = root / "data", free_port()
+    command = [str(HYBRID), "emulator", "serve", "--data", str(data), "--port", str(port), "--organization", "acme"]
+    options = ["--agent-type", "serverless", "--serverless-departure", "0"]
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER_", "PULUMI_"))}
+    with (root / "log").open("wb") as log:
+        server = subprocess.Popen([*command, *options], env=inherited, stdout=log, stderr=log)
+    checkout = Checkout(root / "checkout", shared=environments)
+    folder = checkout.location("alpha", CODE)
+    url = f"http://127.0.0.1:{port}"
+    stack_file = checkout.root / "stacks" / "Pulumi.local.yaml"
+    stack_file.write_text(
+        f"config:\n  # the team's own words\n  hybrid:organization: acme\n  hybrid:url: {url}\n"
+        f"  hybrid:assetValues:\n    folder: {root / 'values'}\n    ioManager: false\n"
+    )
+    found = Serverless(url, data, checkout, server)
+    try:
+        until((data / "api-token").exists, seconds=60, what="it serves")
+        with found.client() as client:
+            until(client.agents, seconds=120, what="the Serverless agent reports")
+            client.put_location(
+                {
+                    "location_name": "alpha",
+                    "code_source": {"module_name": "alpha.definitions"},
+                    "working_directory": str(folder / "src"),
+                    "container_context": {"ecs": {"env_vars": [SECRET]}},
+                }
+            )
+            until(lambda: client.code_locations()[0].is_loaded, seconds=120, what="Serverless has loaded it")
+        yield found
+    finally:
+        checkout.hybrid("down", "local", "--yes", DAGSTER_CLOUD_API_TOKEN=found.token)
+        checkout.destroy()
+        server.terminate()
+        server.wait(timeout=30)
+        for process in psutil.process_iter():
+            try:
+                if str(data) in " ".join(process.cmdline()):
+                    process.kill()
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+
+
+def standing(place: Serverless) -> dict[str, Any]:
+    with place.client() as client:
+        return {
+            "type": client.current_deployment().agent_type,
+            "documents": client.location_documents(),
+            "on": sorted(one.name for one in client.automations().instigations if one.is_on),
+            "variables": sorted(each.name for each in client.environment_variables()),
+        }
+
+
+def test_there_and_back_killed_on_the_way(place: Serverless) -> None:
+    before = standing(place)
+    assert before["on"] == ["nightly"], "the schedule is on by default, else resuming shows nothing"
+    file = (place.checkout.root / "stacks" / "Pulumi.local.yaml").read_text()
+    with place.client() as client:
+        number = client.launch_run("alpha", "keep")
+        until(lambda: client.run(number).is_finished, seconds=120, what="a value is stored on Serverless")
+        assert client.run(number).status == "SUCCESS"
+    plan = place.checkout.root.parent / "plan.json"
+    planned = place.hybrid("switch", "plan", "local", "--save", str(plan), "--repository", str(place.checkout.root))
+    assert plan.exists(), planned.out + planned.err
+    run = ("switch", "run", "local", "--yes", "--smoke", "alpha:answers")
+
+    place.killed_at("prepare", "begun", *run, "--plan", str(plan), after=2)
+    again = place.hybrid(*run)
+    assert again.code == 2, "a switch that was begun is not begun again unasked"
+    place.killed_at("pause", "done", *run, "--resume", after=0)
+    place.killed_at("serve", "begun", *run, "--resume", after=3)
+    done = place.hybrid(*run, "--resume", "--json")
+    assert done.code == 0, done.err
+    [switched] = done.document["stacks"]
+    assert switched["stage"] == "done"
+    assert switched["downtime"]["seconds_since_switch"] > 0, "it was killed in between, so there was some"
+
+    now = standing(place)
+    assert now["type"] == "HYBRID"
+    values = [path.name for path in (place.checkout.root.parent / "values").rglob("*") if path.is_file()]
+    assert "answer" in values, "what was stored on Serverless was not copied"
+    assert now["on"] == ["nightly"], "the schedule is on as before"
+    assert now["variables"] == before["variables"], "the marker is gone"
+    verified = place.hybrid("switch", "verify", "local", "--run", "alpha:answers", "--json")
+    assert verified.code == 0, verified.out + verified.err
+    assert b"0123456789abcdef" not in place.journal.read_bytes(), "what looks like a secret is in the journal"
+
+    place.killed_at("documents", "taking_back", "switch", "back", "local", "--yes", after=0.2)
+    back = place.hybrid("switch", "back", "local", "--yes", "--json")
+    assert back.code == 0, back.err
+    after = standing(place)
+    assert after == before, "Serverless runs what it ran, with what was on"
+    now_file = (place.checkout.root / "stacks" / "Pulumi.local.yaml").read_text()
+    own = [line for line in now_file.splitlines() if not line.startswith("encryptionsalt:")]  # Pulumi's, on first use
+    assert own == file.splitlines(), "the stack file is as it was, comments and all"
+    wrong = place.hybrid("switch", "verify", "local", "--json")
+    assert wrong.code == 7, "a deployment on Serverless is not verified as Hybrid"
+    said = place.hybrid("switch", "status", "local", "--json").document
+    assert said["stage"] == "back"
+
+
+def test_ctrl_c_says_how_it_goes_on_and_it_does(place: Serverless) -> None:
+    run = ("switch", "run", "local", "--yes", "--no-values")
+    process = place.checkout.start(*run, **place.variables)
+
+    def leaving() -> bool:
+        return any((line["step"], line["event"]) == ("departure", "begun") for line in place.lines())
+
+    until(leaving, seconds=240, what="all is loaded on Hybrid, and the Serverless agent is waited for")
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "--resume" in err, "how it goes on was not said"
+    assert "switch back local" in err, "how it goes back was not said"
+    assert "Traceback" not in err
+    said = place.hybrid("switch", "status", "local", "--json").document
+    assert said["downtime"]["seconds_since_switch"] < 60, f"downtime of one location on two cores: {said['downtime']}"
+    assert place.hybrid(*run, "--resume").code == 0, out
+    assert standing(place)["on"] == ["nightly"]
+    again = place.hybrid(*run, "--resume", "--json")
+    assert again.code == 0, "what is done is not done again"
+    assert place.hybrid("switch", "back", "local", "--yes").code == 0
+    assert standing(place)["type"] == "SERVERLESS"
+
+
+def test_a_token_that_is_refused_changes_nothing(place: Serverless) -> None:
+    wrong = "user:acme:" + "d" * 32
+    answer = place.checkout.hybrid("switch", "run", "local", "--yes", DAGSTER_CLOUD_API_TOKEN=wrong)
+    assert answer.code == 8, answer.err
+    assert wrong not in answer.out + answer.err
+    assert standing(place)["type"] == "SERVERLESS"
