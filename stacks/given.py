@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agent.ecs_launcher import PROXY_VARIABLES
+from hybrid.delivery.dependencies import ASSET_VALUES
 from hybrid.delivery.gate.given import GivenByStack
 from stacks.settings import Settings
-from stacks.stored_values import DISTRIBUTION
 
 BUCKET_VARIABLE = "HYBRID_BUCKET"
 """By which code finds the bucket."""
@@ -13,10 +13,8 @@ PREFIX_VARIABLE = "HYBRID_ASSETS_PREFIX"
 """By which code finds its part of the bucket."""
 
 _FOR_THE_BUCKET = {"dagster-aws": "by it runs write the output of steps, as `hybrid:agent.computeLogs` is `bucket`"}
-
-
 _FOR_STORED_VALUES = {
-    DISTRIBUTION: "by it code stores and loads asset values, as `hybrid:assetValues.ioManager` is true; "
+    ASSET_VALUES: "by it code stores and loads asset values, as `hybrid:assetValues.ioManager` is true; "
     "`hybrid assets library` makes it"
 }
 

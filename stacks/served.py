@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hybrid.delivery.catalog import CodeLocationFolder, find_code_locations
-from hybrid.delivery.dependencies import require_dagster_cloud
+from hybrid.delivery.dependencies import require_asset_values, require_dagster_cloud
 from hybrid.delivery.project import CodeSource
 from hybrid.delivery.references import LocationImage, LocationPath, LocationReference, NamedLocation
 from hybrid.delivery.repository import repositories_of
@@ -28,6 +28,8 @@ def served_locations(workspace: Workspace, who: StackIdentity) -> tuple[CodeLoca
     if settings.registry is not None:
         repositories_of(settings.registry.address, [folder.name for folder in folders if folder.kind == "folder"])
     if not settings.agent.needs_images:
+        if settings.asset_values.io_manager:
+            require_asset_values(folders)  # of what runs from images the gate looks at what is installed
         _refuse_images(who, folders)
     return folders
 

@@ -12,8 +12,6 @@ from infra.place import Place
 from stacks.asset_value_settings import WRITER
 from stacks.identity import StackIdentity
 
-DISTRIBUTION: Final = "dagster-asset-values"
-"""What a location requires so that it has the IO managers."""
 MODULE_VARIABLE: Final = "DAGSTER_DEFAULT_IO_MANAGER_MODULE"
 """Read by Dagster wherever a definition names no IO manager (dagster/_core/definitions/job_definition.py)."""
 ATTRIBUTE_VARIABLE: Final = "DAGSTER_DEFAULT_IO_MANAGER_ATTRIBUTE"

@@ -97,7 +97,9 @@ def library(
         answer_json({"wheel": str(wheel)})
         return
     note(f"{wheel}")
-    note(f"Requirement of a location: dagster-asset-values @ file:{wheel.name}, by its path from the location.")
+    note("Among a location's dependencies, on this machine:")
+    note(f'  "dagster-asset-values @ {wheel.as_uri()}"')
+    note(f"in an image, by its path in the build context, in a requirements.txt: ./{into.name}/{wheel.name}")
 
 
 def built_wheel(source: Path, into: Path) -> Path:

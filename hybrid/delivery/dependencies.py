@@ -11,6 +11,8 @@ from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.errors import SettingsError
 
 NEEDED = "dagster-cloud"
+ASSET_VALUES = "dagster-asset-values"
+"""What code locations install of this repository: the room ``asset_values``."""
 
 
 def require_dagster_cloud(locations: Sequence[CodeLocationFolder]) -> None:
@@ -18,15 +20,33 @@ def require_dagster_cloud(locations: Sequence[CodeLocationFolder]) -> None:
 
     Raises ``SettingsError`` that names each location that does not depend on it.
     """
-    lacking = [
-        f"{location.origin}/pyproject.toml"
-        for location in locations
-        if location.image is None
-        and NEEDED not in {canonicalize_name(Requirement(text).name) for text in location.requirements}
-    ]
-    if lacking:
+    if lacking := _lacking(NEEDED, locations):
         raise SettingsError(
             f"These code locations do not depend on {NEEDED}: {', '.join(lacking)}.",
             why="Their code servers and runs could not speak to Dagster+.",
             next_step=f'add "{NEEDED}" (the agent\'s release is best) to [project] dependencies there.',
         )
+
+
+def require_asset_values(locations: Sequence[CodeLocationFolder]) -> None:
+    """The IO manager that a stack sets for all assets without one of their own is in ``dagster-asset-values``.
+
+    Raises ``SettingsError`` that names each location that does not depend on it: it would load, and its runs would
+    fail when they store their first value.
+    """
+    if lacking := _lacking(ASSET_VALUES, locations):
+        raise SettingsError(
+            f"These code locations do not depend on {ASSET_VALUES}: {', '.join(lacking)}.",
+            why="`hybrid:assetValues.ioManager` has their runs store and load by an IO manager that is in it.",
+            next_step="make its wheel with `hybrid assets library --into DIR` and add it to [project] dependencies "
+            "there (docs/assets.md), or let `ioManager` be false.",
+        )
+
+
+def _lacking(needed: str, locations: Sequence[CodeLocationFolder]) -> list[str]:
+    return [
+        f"{location.origin}/pyproject.toml"
+        for location in locations
+        if location.image is None
+        and needed not in {canonicalize_name(Requirement(text).name) for text in location.requirements}
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybrid.delivery.catalog import find_code_locations
-from hybrid.delivery.dependencies import require_dagster_cloud
+from hybrid.delivery.dependencies import require_asset_values, require_dagster_cloud
 from hybrid.errors import SettingsError
 
 pytestmark = pytest.mark.unit
@@ -33,3 +33,8 @@ def test_a_location_without_dagster_cloud_is_named_before_anything_is_installed(
 def test_any_spelling_of_the_package_counts(tmp_path: Path, spelling: str) -> None:
     location(tmp_path, f'["{spelling}"]')
     require_dagster_cloud(find_code_locations(tmp_path))  # not raising is the proof
+
+
+def test_the_library_of_stored_values_counts_wherever_it_comes_from(tmp_path: Path) -> None:
+    location(tmp_path, '["dagster-asset-values @ file:///srv/wheels/dagster_asset_values-0.1.0-py3-none-any.whl"]')
+    require_asset_values(find_code_locations(tmp_path))  # not raising is the proof

@@ -175,8 +175,15 @@ def test_docker_has_it_in_its_context_and_a_local_agent_in_its_environment() -> 
     assert variables(document(one), "docker")["ASSET_VALUES_FOLDER"] == "/opt/dagster/storage/values"
     local = who({"locations": ["hello"]}, ioManager=True, folder="/srv/values")
     assert in_process(local)["ASSET_VALUES_FOLDER"] == "/srv/values"
-    (folder,) = served_locations(Workspace.of_this_checkout(), local)
+    (folder,) = served_locations(Workspace.of_this_checkout(), who({"locations": ["hello"]}))
     assert "ASSET_VALUES" not in str(document_of_folder(local, folder, Path("/x")))
+
+
+def test_a_location_of_a_local_agent_that_lacks_the_package_is_refused_before_it_loads_and_its_runs_fail() -> None:
+    local = who({"locations": ["hello"]}, ioManager=True, folder="/srv/values")
+    with pytest.raises(SettingsError, match="do not depend on dagster-asset-values: locations/hello") as refused:
+        served_locations(Workspace.of_this_checkout(), local)
+    assert "hybrid assets library" in (refused.value.next_step or "")
 
 
 @pytest.mark.parametrize(("settings", "platform"), [(ECS, "ecs"), ({**DOCKER, "locations": ["hello"]}, "docker")])
