@@ -18,6 +18,10 @@ _TICK_SECONDS: Final = 300.0
 times that. One that is older was left by a daemon that crashed."""
 
 
+_QUIET_LOOKS: Final = 2
+"""One after the other: a tick that waits for its turn is seen by nobody until it begins."""
+
+
 class Runs(StrEnum):
     """What happens to runs in progress and backfills."""
 
@@ -73,7 +77,15 @@ class Drain:
         asked: set[str] = set()
         found = self._look()
         told: AtWork | None = None
-        while not found.is_quiet and self.runs is not Runs.LEAVE:
+        quiet = 0
+        while self.runs is not Runs.LEAVE:
+            quiet = quiet + 1 if found.is_quiet else 0
+            if quiet == _QUIET_LOOKS or (found.is_quiet and self.timeout == 0):
+                return found
+            if found.is_quiet:
+                self.sleep(self.poll)
+                found = self._look()
+                continue
             if self.runs is Runs.CANCEL:
                 self._cancel(found, asked)
             if found != told:

@@ -21,7 +21,7 @@ from asset_values.stores.s3 import S3Store
 from tests.aws.moto_server import REGION, Moto
 from tests.standins.s3.fault_proxy import FaultProxy, Seen, Trouble
 
-pytestmark = pytest.mark.emulated
+pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(600)]
 
 NOTE = Note("source version", "ab" * 32)
 NOTHING = Condition()

@@ -560,5 +560,5 @@ class Copies(RuleBasedStateMachine):
         assert getattr(self, "lost", []) == []
 
 
-Copies.TestCase.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
+Copies.TestCase.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
 test_runs_kills_and_foreign_writes_in_any_order_lose_nothing = Copies.TestCase

@@ -21,7 +21,7 @@ from asset_values.model import Condition, Note
 from asset_values.stores.folder import FolderStore
 from tests.unit.asset_values.stored_location import DAYS, Location, daily, location, nothing, plain
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[3]
 

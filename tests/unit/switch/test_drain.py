@@ -42,6 +42,14 @@ def test_a_quiet_deployment_is_not_waited_for():
     assert time.passed == 0
 
 
+def test_one_quiet_look_is_not_enough():
+    plus = Standing()
+    times = iter([[], [run("late")], [], []])
+    plus.runs_in_progress = lambda: next(times)
+    assert Time().drain(plus).wait().is_quiet
+    assert next(times, "asked to the end") == "asked to the end", "a tick that waited for its turn launched one"
+
+
 def test_runs_queued_ones_and_backfills_are_waited_for_and_named_once():
     plus = Standing(runs=[run("one"), run("two", "QUEUED")], backfills=[Backfill("bf", "REQUESTED", 3, "orders")])
 
@@ -53,7 +61,7 @@ def test_runs_queued_ones_and_backfills_are_waited_for_and_named_once():
 
     time = Time(pass_by)
     assert time.drain(plus).wait().is_quiet
-    assert time.passed == 20
+    assert time.passed == 25, "and one look more, for a tick that waited for its turn"
     assert plus.calls == [], "who waits ends nothing"
     assert len(time.told) == 3, "each change is told once, and not every look"
     assert "backfill bf of orders" in time.told[0]
@@ -63,7 +71,7 @@ def test_a_tick_that_began_before_the_pause_holds_until_it_is_over_or_too_old():
     plus = Standing([instigation("watch", kind="sensor", on=False, ticking_since=NOW - 290)])
     time = Time()
     assert time.drain(plus).wait().is_quiet
-    assert time.passed == 10, "it might have launched runs; one of five minutes is a crashed daemon's"
+    assert time.passed == 15, "it might have launched runs; one of five minutes is a crashed daemon's"
     assert "a tick of sensor watch" in time.told[0]
 
 
@@ -127,6 +135,6 @@ def test_backfills_are_looked_at_before_runs():
         original = getattr(plus, name)
         setattr(plus, name, lambda original=original, name=name: (order.append(name), original())[1])
     Time().drain(plus).wait()
-    assert order == ["automations", "backfills_at_work", "runs_in_progress"], (
+    assert order == 2 * ["automations", "backfills_at_work", "runs_in_progress"], (
         "a backfill that ends between two looks has launched its runs by then"
     )

@@ -53,7 +53,7 @@ def modules(draw):
 
 
 @given(modules(), st.sampled_from(["in_process_executor", "multiprocess_executor"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_only_an_argument_and_an_import_are_added(text, executor):
     changed = with_executor(text, executor)
 
@@ -130,7 +130,7 @@ def test_what_is_unclear_is_refused_with_its_reason(text, why):
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_a_file_holds_it_is_refused_or_changed_and_nothing_breaks(text):
     count_of_definitions(text)
     with pytest.raises(Unclear):

@@ -4,15 +4,18 @@ That Dagster+ itself keeps still is for tests/emulated/test_switch_steps.py."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid.errors import NotReadyError, StackBusyError, UsageError
 from hybrid.plus import Backfill, Endpoint
-from hybrid.switch.pause import pause
+from hybrid.switch import pause as pausing
+from hybrid.switch.pause import PauseOutcome
 from hybrid.switch.paused import PausedFile
 from hybrid.switch.resume import resume
 from tests.unit.switch.standing import Killed, Standing, instigation, names
@@ -20,6 +23,13 @@ from tests.unit.switch.standing import Killed, Standing, instigation, names
 pytestmark = pytest.mark.unit
 
 ACME = Endpoint.of("acme", "prod")
+
+
+def pause(plus: Standing, file: PausedFile, **options: Any) -> PauseOutcome:
+    """Time passes only when it sleeps."""
+    passed: list[float] = []
+    clock = {"clock": lambda: sum(passed), "sleep": passed.append}
+    return pausing.pause(plus, file, **{**clock, **options})
 
 
 @pytest.fixture
@@ -91,6 +101,7 @@ def test_killed_at_any_call_the_first_record_survives(file, at, back):
 states = st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from(["schedule", "sensor"])), max_size=6)
 
 
+@settings(deadline=None, max_examples=60)  # it writes to a disk that others use, too
 @given(states=states, kills=st.lists(st.tuples(st.booleans(), st.integers(1, 4)), max_size=6))
 def test_whatever_order_of_kills_and_commands_ends_as_it_began(tmp_path_factory, states, kills):
     file = PausedFile(tmp_path_factory.mktemp("stack") / "paused.json", ACME)
@@ -100,10 +111,10 @@ def test_whatever_order_of_kills_and_commands_ends_as_it_began(tmp_path_factory,
     ]
     plus = Standing(listed)
     before = plus.on()
-    for pausing, at in [(True, 99), *kills]:
+    for to_pause, at in [(True, 99), *kills]:
         plus.calls, plus.killed_at = [], at
         try:
-            pause(plus, file) if pausing else resume(plus, file)
+            pause(plus, file) if to_pause else resume(plus, file)
         except Killed:
             continue
     plus.killed_at = None
@@ -131,6 +142,28 @@ def test_of_what_somebody_turned_on_during_a_pause_it_is_remembered_that_its_cod
     pause(plus, file)
     resume(plus, file)
     assert plus.on() == BEFORE, "a hand in between is no reason to take it from its code"
+
+
+def test_a_tick_that_turns_its_sensor_on_again_is_waited_for_and_the_sensor_stopped_once_more(file):
+    watch = instigation("watch", kind="sensor", by_default=True, ticking_since=1.0)
+    plus, slept = Standing([watch]), []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:  # the daemon writes the state that it read when the tick began, and the tick is over
+            plus.instigations = [replace(watch, ticking_since=None)]
+
+    done = pause(plus, file, sleep=sleep, clock=lambda: sum(slept))
+    assert plus.on() == set()
+    assert plus.calls == ["stop watch", "stop watch"]
+    assert names(done.record.was_on) == ["watch"]
+
+
+def test_a_tick_that_a_crashed_daemon_left_does_not_hold_a_pause(file):
+    slept: list[float] = []
+    plus = Standing([instigation("watch", kind="sensor", on=False, ticking_since=1.0)])
+    pause(plus, file, sleep=slept.append, clock=lambda: sum(slept))
+    assert sum(slept) == 15
 
 
 def test_what_is_turned_on_again_each_time_ends_the_pause_with_its_name(file):

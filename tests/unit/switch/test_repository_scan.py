@@ -241,7 +241,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_reason(root: Path) -> No
     assert files.content("absent.py") is None
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.slow
 def test_ten_thousand_files_take_seconds(root: Path) -> None:
     code = "import dagster as dg\n\n@dg.asset\ndef a{0}():\n    return [{1}]\n"
     numbers = ", ".join(map(str, range(50)))
