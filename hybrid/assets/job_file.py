@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final, Literal
@@ -87,7 +88,8 @@ def _text(place: JobPlace, from_serverless: bool) -> str:
         if place.role_arn
         else "the task's own credentials, which the bucket has to let in"
     )
-    header = (_SERVERLESS if from_serverless else _HERE).format(name=NAME, writes=writes)
+    told = (_SERVERLESS if from_serverless else _HERE).format(name=NAME, writes=writes)
+    header = "\n".join(textwrap.wrap(told, 100, break_long_words=False, break_on_hyphens=False))
     return (
         f'"""Jobs that copy what this location\'s assets have stored, and load some of it there to see.\n\n{header}\n\n'
         "Run `verify_stored_values` when the location's IO managers are those of the new place.\n"
