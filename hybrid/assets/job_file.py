@@ -18,7 +18,7 @@ NAME: Final = "copy_stored_values"
 Standing = Literal["new", "same", "outdated", "edited"]
 """``outdated``: as it was once written. ``edited``: somebody changed it, or it was never written by this."""
 
-_FIRST: Final = "# By `hybrid assets job`; left alone once edited. sha256:"
+_FIRST: Final = "# `hybrid assets job`; left alone once edited. sha256:"
 _LINE: Final = re.compile(re.escape(_FIRST) + r"([0-9a-f]{64})\n")
 
 _SERVERLESS: Final = """\
