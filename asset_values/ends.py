@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from asset_values.faults import Fault, FaultKind
 from asset_values.value_key import value_key
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from asset_values.stores.s3 import S3Store
 
     Store = S3Store | FolderStore | PresignedStore
+
+_AHEAD: Final = timedelta(minutes=5)
+"""Before the end at which Serverless's IO manager renews its credentials (dagster_cloud/serverless/io_manager.py)."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +107,13 @@ def end_of(manager: object) -> End | None:
 
 
 def _serverless(manager: Any) -> End | None:
-    def session() -> Any:
-        _ = manager._s3  # renews the task's credentials when they end soon
-        return manager._boto_session
+    def credentials() -> Any:
+        ends = manager._boto_session_expiration
+        if ends <= datetime.now(ends.tzinfo) + _AHEAD:
+            _ = manager._s3  # renews them; it also makes a client, which costs too much to be asked at each request
+        return manager._boto_session.get_credentials()
 
-    return _s3_end(manager._bucket, manager._base_path.as_posix(), manager._s3, lambda: session().get_credentials())
+    return _s3_end(manager._bucket, manager._base_path.as_posix(), manager._s3, credentials)
 
 
 def _presigned(manager: Any) -> End:
