@@ -32,18 +32,21 @@ class Place:
     where: S3Place | Path
 
     @classmethod
-    def of(cls, text: str, *, endpoint: str | None = None, region: str | None = None) -> Place:
-        """From ``s3://bucket/prefix`` or a path; ``endpoint``: of another store with S3's API. Raises UsageError."""
+    def of(
+        cls, text: str, *, endpoint: str | None = None, region: str | None = None, option: str = "--endpoint"
+    ) -> Place:
+        """From ``s3://bucket/prefix`` or a path; ``endpoint``: of another store with S3's API, by this ``option``.
+        Raises UsageError."""
         if not text.startswith(_S3):
             if "://" in text:
                 raise UsageError(
                     f"'{text}' is no place for stored values.",
-                    next_step="name s3://BUCKET/PREFIX (with --endpoint URL for another store that speaks S3) or a "
+                    next_step=f"name s3://BUCKET/PREFIX (with {option} URL for another store that speaks S3) or a "
                     "folder of this machine.",
                 )
             if endpoint is not None:
                 raise UsageError(
-                    "--endpoint is for places on S3.", next_step="leave it out, or name s3://BUCKET/PREFIX."
+                    f"{option} is for places on S3.", next_step="leave it out, or name s3://BUCKET/PREFIX."
                 )
             return cls(Path(text).expanduser().absolute())
         try:
@@ -113,7 +116,8 @@ def unusable(name: str, fault: Fault) -> ValuesNotCopiedError:
     steps = {
         FaultKind.DENIED: f"give the credentials {fault.action or 'the rights'} there (docs/assets.md), or use others.",
         FaultKind.EXPIRED: "log in anew and run the same command again.",
-        FaultKind.MISPLACED: "name a bucket that is there, in its region; `hybrid up` makes a stack's own.",
+        FaultKind.MISPLACED: "name a bucket that is there; `hybrid up` makes a stack's own. AWS_DEFAULT_REGION says "
+        "the region of another store than the stack's.",
         FaultKind.FULL: "make room, or name another place by --to.",
     }
     return ValuesNotCopiedError(

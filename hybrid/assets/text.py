@@ -47,12 +47,12 @@ def plan_lines(plan: Plan, stack: str) -> Iterator[str]:
     count = plan.count(Way.BYTES)
     known = f", {size(plan.bytes)}" if plan.bytes is not None else ""
     yield (
-        f"To be copied as bytes: {_values(count)} of {_assets(len(plan.by(Way.BYTES)))}{known}; about "
+        f"To be copied as bytes: {counted(count)} of {_assets(len(plan.by(Way.BYTES)))}{known}; about "
         f"{duration(plan.seconds)} at {min(plan.rate or VALUES_A_SECOND, VALUES_A_SECOND):g} values and "
         f"{size(BYTES_A_SECOND)} a second (assumed)."
     )
     for asset in plan.rest:
-        yield f"{asset.asset}: {asset.way.value}, {_values(len(asset.values))}: {asset.because}."
+        yield f"{asset.asset}: {asset.way.value}, {counted(len(asset.values))}: {asset.because}."
     if locations := _locations(plan):
         commands = " and ".join(f"`hybrid assets job {stack} {name}`" for name in locations)
         yield f"What has to be loaded is done by a job of the location: {commands}."
@@ -82,9 +82,9 @@ def _coverage(plan: Plan) -> Iterator[str]:
         yield f"So often stored that older partitions outside of the definition were not looked for: {listed(cut)}."
     absent = sum(1 for asset in plan.by(Way.BYTES) for value in asset.values if value.absent)
     if absent:
-        yield f"Not at the source although the event log says that they were stored: {_values(absent)}."
+        yield f"Not at the source although the event log says that they were stored: {counted(absent)}."
     if plan.unclaimed and plan.selection is None:
-        yield f"At the source and of no asset here (outputs of ops, or of assets long gone): {_values(plan.unclaimed)}."
+        yield f"At the source and of no asset here (outputs of ops, or of assets long gone): {counted(plan.unclaimed)}."
 
 
 def rest_line(plan: Plan) -> str:
@@ -137,7 +137,8 @@ def _locations(plan: Plan) -> list[str]:
     return sorted({asset.location for asset in plan.by(Way.LOAD) if asset.location is not None})
 
 
-def _values(count: int) -> str:
+def counted(count: int) -> str:
+    """So many values, in words."""
     return f"{count} value{'' if count == 1 else 's'}"
 
 
@@ -149,9 +150,9 @@ def verification_lines(found: Verification, since: Since) -> Iterator[str]:
     """What a verification has looked at and found."""
     said = [f"{number} {kind.value}" for kind, number in found.counts.items() if number]
     compared = f"{size(found.bytes)} compared"
-    yield f"{_values(found.looked_at)} looked at: {', '.join(said) or 'nothing was copied'} ({compared})."
+    yield f"{counted(found.looked_at)} looked at: {', '.join(said) or 'nothing was copied'} ({compared})."
     if found.by_size_only:
-        yield f"Compared by size alone, for nobody knows their checksum: {_values(found.by_size_only)}."
+        yield f"Compared by size alone, for nobody knows their checksum: {counted(found.by_size_only)}."
     if since.stale:
         yield f"Stored anew since they were copied: {listed(since.stale)}."
     if since.new:

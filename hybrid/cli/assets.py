@@ -43,6 +43,9 @@ From = Annotated[
 ]
 To = Annotated[str | None, typer.Option("--to", help="s3://BUCKET/PREFIX or a folder; else the stack's own place.")]
 Endpoint = Annotated[str | None, typer.Option("--endpoint", help="Of --to, for another store that speaks S3.")]
+FromEndpoint = Annotated[
+    str | None, typer.Option("--from-endpoint", help="Of --from, for another store that speaks S3.")
+]
 Only = Annotated[str | None, typer.Option("--only", help="Some assets, in Dagster's selection syntax.")]
 Rate = Annotated[float | None, typer.Option("--rate", help="Values a second at most.", min=0.01)]
 Threads = Annotated[int, typer.Option("--threads", help="Values at once.", min=1, max=256)]
@@ -79,6 +82,7 @@ class Ground:
 def plan(
     stack: StackName = "local",
     source: From = None,
+    from_endpoint: FromEndpoint = None,
     to: To = None,
     endpoint: Endpoint = None,
     only: Only = None,
@@ -93,7 +97,7 @@ def plan(
     from hybrid.cli.assets_progress import AssetsProgress
     from hybrid.cli.console import answer_json, notes
 
-    with ground_of(stack, source, to, endpoint, only, rate) as ground:
+    with ground_of(stack, _source(source, from_endpoint), to, endpoint, only, rate) as ground:
         with AssetsProgress(notes) as progress:
             found = ground.survey.plan(ground.plus, ground.listed(8), progress.asked)
         if as_json:
@@ -106,6 +110,7 @@ def plan(
 def copy(
     stack: StackName = "local",
     source: From = None,
+    from_endpoint: FromEndpoint = None,
     to: To = None,
     endpoint: Endpoint = None,
     only: Only = None,
@@ -133,7 +138,7 @@ def copy(
     from asset_values.copier import CopyOptions
 
     options = CopyOptions(threads=threads, rate=rate, overwrite_newer=overwrite_newer, again=again)
-    with ground_of(stack, source, to, endpoint, only, rate) as ground:
+    with ground_of(stack, _source(source, from_endpoint), to, endpoint, only, rate) as ground:
         found, outcome = _copied(ground, options, yes=yes, as_json=as_json)
         _conclude(ground.who.stack, found, outcome, allow_rest=allow_rest, as_json=as_json)
 
@@ -207,7 +212,7 @@ def _agree(ground: Ground, found: Plan, *, yes: bool) -> None:
 def _conclude(stack: str, found: Plan, outcome: Outcome, *, allow_rest: bool, as_json: bool) -> None:
     """Says what came of it; raises the error that the exit code comes from."""
     from hybrid.assets.documents import outcome_document
-    from hybrid.assets.text import counts_line, failure_lines, job_commands, rest_line
+    from hybrid.assets.text import counted, counts_line, failure_lines, job_commands, rest_line
     from hybrid.cli.console import answer_json, note
 
     if as_json:
@@ -232,7 +237,7 @@ def _conclude(stack: str, found: Plan, outcome: Outcome, *, allow_rest: bool, as
         )
     if found.rest and not allow_rest:
         raise ValuesNotCopiedError(
-            f"{sum(len(asset.values) for asset in found.rest)} values cannot be copied as they are and are left.",
+            f"To be loaded by a run, and left: {counted(sum(len(asset.values) for asset in found.rest))}.",
             why=rest_line(found),
             next_step=f"{job_commands(found, stack)}; leave out by --only what is not needed, or give --allow-rest.",
         )
@@ -269,34 +274,50 @@ def status(
 
 @contextmanager
 def ground_of(
-    stack: str, source: str | None, to: str | None, endpoint: str | None, only: str | None, rate: float | None
+    stack: str, source: Place | None, to: str | None, endpoint: str | None, only: str | None, rate: float | None
 ) -> Iterator[Ground]:
     """Raises ``UsageError`` for ends that are none, ``SettingsError`` for the stack's file or token."""
-    from hybrid.assets.places import Place, Presigned
+    from hybrid.assets.places import Presigned
     from hybrid.assets.survey import Survey
     from hybrid.cli.dagster_plus import client_of
     from hybrid.engine.stack import identity
 
     who = identity(Workspace.of_this_checkout(), stack)
-    start = Presigned(who.endpoint) if source is None else Place.of(source)
-    survey = Survey(start, _destination(who, to, endpoint), only, rate)
+    survey = Survey(source or Presigned(who.endpoint), _destination(who, to, endpoint), only, rate)
     with client_of(who, patient=True) as plus:
         yield Ground(who, plus, survey)
 
 
+def _source(place: str | None, endpoint: str | None) -> Place | None:
+    """None: Serverless's own storage. Raises ``UsageError``."""
+    from hybrid.assets.places import Place
+
+    if place is not None:
+        return Place.of(place, endpoint=endpoint, option="--from-endpoint")
+    if endpoint is not None:
+        raise UsageError("--from-endpoint is of the store that --from names.", next_step="give both, or neither.")
+    return None
+
+
 def _destination(who: StackIdentity, to: str | None, endpoint: str | None) -> Place:
     from hybrid.assets.places import Place
-    from hybrid.engine.stored_values import stored_values_place
 
-    if to is not None:
-        return Place.of(to, endpoint=endpoint)
-    own = stored_values_place(who)
-    if own is None:
+    place = Place.of(to, endpoint=endpoint) if to is not None else own_place(who, endpoint)
+    if place is None:
         raise UsageError(
             f"The stack '{who.stack}' has no place for stored values.",
             next_step="give --to s3://BUCKET/PREFIX or a folder, or set `hybrid:assetValues` in the stack file.",
         )
-    return Place.of(own.url, endpoint=endpoint or own.endpoint, region=own.region)
+    return place
+
+
+def own_place(who: StackIdentity, endpoint: str | None = None) -> Place | None:
+    """The stack's own place, by its settings; ``endpoint`` instead of theirs."""
+    from hybrid.assets.places import Place
+    from hybrid.engine.stored_values import stored_values_place
+
+    own = stored_values_place(who)
+    return None if own is None else Place.of(own.url, endpoint=endpoint or own.endpoint, region=own.region)
 
 
 def manifest_of(who: StackIdentity) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hybrid.cli.assets import Only, StackName, Threads, manifest_of
+from hybrid.cli.assets import Only, StackName, Threads, manifest_of, own_place
 from hybrid.cli.stack import Json
 from hybrid.errors import RunFailedError, StoppedError, UsageError, ValuesNotCopiedError
 from hybrid.workspace import Workspace
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hybrid.assets.plan import Plan
     from hybrid.assets.verification import Since
     from hybrid.plus import PlusClient
+    from stacks.identity import StackIdentity
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +53,7 @@ def verify(
 
     who = identity(Workspace.of_this_checkout(), stack)
     with manifest_to_read(manifest_of(who), stack) as manifest, client_of(who, patient=True) as plus:
-        plan, found = _looked_at(plus, manifest, only, sample, threads)
+        plan, found = _looked_at(who, plus, manifest, only, sample, threads)
         since = stored_since(plan, manifest)
         if as_json:
             answer_json({"stack": stack, **verification_document(found, since)})
@@ -61,11 +62,11 @@ def verify(
                 note(line)
         _conclude(stack, found, since)
         if load is not None:
-            _load(plus, stack, load)
+            _load(plus, who, load)
 
 
 def _looked_at(
-    plus: PlusClient, manifest: Manifest, only: str | None, sample: int | None, threads: int
+    who: StackIdentity, plus: PlusClient, manifest: Manifest, only: str | None, sample: int | None, threads: int
 ) -> tuple[Plan, Verification]:
     from asset_values.verifier import Verifier
     from hybrid.assets.places import Presigned
@@ -74,7 +75,9 @@ def _looked_at(
     from hybrid.cli.assets_progress import AssetsProgress, stoppable
     from hybrid.cli.console import notes
 
-    source, destination = ends_of(manifest)
+    source, named = ends_of(manifest)
+    own = own_place(who)
+    destination = own if own is not None and own.name == named.name else named  # a name has no region
     with ExitStack() as stack:
         progress = stack.enter_context(AssetsProgress(notes))
         plan = Survey(source or Presigned(plus.endpoint), destination, only).plan(plus, on_progress=progress.asked)
@@ -105,7 +108,7 @@ def _conclude(stack: str, found: Verification, since: Since) -> None:
         )
 
 
-def _load(plus: PlusClient, stack: str, values: int) -> None:
+def _load(plus: PlusClient, who: StackIdentity, values: int) -> None:
     from hybrid.assets.verification import LOAD_JOB, load_in_location, locations_that_load
     from hybrid.cli.console import note
 
@@ -113,13 +116,13 @@ def _load(plus: PlusClient, stack: str, values: int) -> None:
     if not locations:
         raise UsageError(
             f"No code location has the job `{LOAD_JOB}`, which loads values through its own IO manager.",
-            next_step=f"`hybrid assets job {stack} LOCATION --write` writes it; deploy that, then run this again.",
+            next_step=f"`hybrid assets job {who.stack} LOCATION --write` writes it; deploy that, then run this again.",
         )
     for location in locations:
         run = load_in_location(plus, location, values, lambda name, number: note(f"{name}: run {number} loads values"))
         if run.status != "SUCCESS":
             raise RunFailedError(
                 f"The run of {LOAD_JOB} in {location} ended in {run.status}.",
-                next_step=f"look at its log: {plus.endpoint.page}/runs/{run.id}.",
+                next_step=f"look at its log: {who.page}/runs/{run.id}.",
             )
         note(f"{location}: loaded through its own IO manager.")
