@@ -1,6 +1,7 @@
 """``python -m benchmarks [PART…]``: measure, and print Markdown.
 
-Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery, ecs, review, assets, many-assets.
+Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery, ecs, review, assets, many-assets,
+switch. Only when named: switch-once, switch-slow-departure.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from benchmarks import (
     review,
     stand_up,
     storage,
+    switch,
 )
 from benchmarks.figure import Figure, table
 
@@ -37,20 +39,25 @@ PARTS = {
     "review": review.measure,
     "assets": asset_values.measure,
     "many-assets": asset_values.measure_very_many,
+    "switch": switch.measure,
 }
+
+FURTHER = {"switch-once": switch.measure_once, "switch-slow-departure": switch.measure_slow_departure}
+"""Parts of a part, or too long for every time: only when they are named."""
 
 
 def main(chosen: list[str]) -> int:
-    unknown = set(chosen) - set(PARTS)
+    parts = PARTS | FURTHER
+    unknown = set(chosen) - set(parts)
     if unknown:
-        sys.stderr.write(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}\n")
+        sys.stderr.write(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(parts)}\n")
         return 2
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{machine}, load before {os.getloadavg()[0]:.1f}\n")
     figures: list[Figure] = []
     for name in chosen or PARTS:
         sys.stderr.write(f"measuring {name} …\n")
-        figures += PARTS[name]()
+        figures += parts[name]()
     print(table(figures))
     return 0
 

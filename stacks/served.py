@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hybrid.delivery.catalog import CodeLocationFolder, find_code_locations
 from hybrid.delivery.dependencies import require_asset_values, require_dagster_cloud
 from hybrid.delivery.project import CodeSource
@@ -16,12 +18,18 @@ from stacks.identity import StackIdentity
 def served_locations(workspace: Workspace, who: StackIdentity) -> tuple[CodeLocationFolder, ...]:
     """The stack's locations, with the build files of its environment.
 
+    With a queue of the stack's own, those that name none are on it.
+
     Raises ``SettingsError`` for a wrong folder, a name that no folder has, a pin of a location that is not served, a
     queue that the stack's agent does not take, or a location whose environment could not speak to Dagster+.
     """
     settings = who.settings
     wanted = None if settings.locations is None else [_reference(each) for each in settings.locations]
     folders = find_code_locations(workspace.root, wanted, environment=settings.environment)
+    if settings.own_queue is not None:
+        _refuse_strange_moved(who, folders)
+        own = settings.own_queue.name
+        folders = tuple(replace(folder, agent_queue=folder.agent_queue or own) for folder in folders)
     require_dagster_cloud(folders)
     _refuse_strange_pins(who, folders)
     _refuse_strange_queues(who, folders)
@@ -68,6 +76,18 @@ def _refuse_strange_pins(who: StackIdentity, folders: tuple[CodeLocationFolder, 
             f"hybrid:pins in stacks/Pulumi.{who.stack}.yaml names {', '.join(strange)}, which it does not serve.",
             why=f"It serves: {', '.join(folder.name for folder in folders) or 'none'}.",
             next_step=f"take it out: `hybrid locations unpin {who.stack} {strange[0]}`.",
+        )
+
+
+def _refuse_strange_moved(who: StackIdentity, folders: tuple[CodeLocationFolder, ...]) -> None:
+    own = who.settings.own_queue
+    strange = sorted(set(own.locations if own else ()) - {folder.name for folder in folders})
+    if strange:
+        raise SettingsError(
+            f"hybrid:ownQueue.locations in stacks/Pulumi.{who.stack}.yaml names {', '.join(strange)}, which the stack "
+            "does not serve.",
+            why=f"It serves: {', '.join(folder.name for folder in folders) or 'none'}.",
+            next_step="add it to hybrid:locations, or take it out there.",
         )
 
 

@@ -20,6 +20,7 @@ from hybrid.workspace import checked_stack_name
 from stacks.asset_value_settings import AssetValueSettings
 from stacks.aws_settings import AwsSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
+from stacks.queue_settings import OwnQueueSettings
 from stacks.settings_words import NAMESPACE, allowed, key_of
 from stacks.variable_settings import VariableSettings, without_repetition
 
@@ -98,6 +99,10 @@ class Settings(Spec):
     """prepare stands up everything that does not touch the deployment: no code location is registered and nothing is
     waited for. serve is the whole stack."""
 
+    own_queue: OwnQueueSettings | None = None
+    """An agent queue of the stack's own, by which locations go from Serverless to Hybrid one at a time. Default: none;
+    the agent takes what `agent.queues` says."""
+
     readiness: ReadinessSettings = Field(default_factory=ReadinessSettings)
     """When `up` may say that the stack stands."""
 
@@ -108,6 +113,10 @@ class Settings(Spec):
     def embedded(self) -> bool:
         """Whether Dagster+ is the emulator on this machine."""
         return self.organization is None
+
+    def registers(self, location: str) -> bool:
+        """Whether `up` tells Dagster+ of a location that the stack serves."""
+        return self.phase == "serve" or (self.own_queue is not None and location in self.own_queue.locations)
 
     @model_validator(mode="after")
     def _one_dagster_plus(self) -> Settings:
@@ -159,9 +168,11 @@ def parse(values: Mapping[str, Any], *, stack: str, source: str) -> Settings:
             why="\n".join(f"  {key_of(problem['loc'])}: {allowed(problem)}" for problem in error.errors()),
             next_step=f"mend {source}; docs/settings.md lists every key.",
         ) from None
-    if settings.environment:
-        return settings
-    return settings.model_copy(update={"environment": checked_stack_name(stack)})
+    changes: dict[str, Any] = {} if settings.environment else {"environment": checked_stack_name(stack)}
+    if settings.own_queue is not None:
+        queues = settings.own_queue.queues_of(settings.agent.queues)
+        changes["agent"] = settings.agent.model_copy(update={"queues": queues})
+    return settings.model_copy(update=changes)
 
 
 def from_pulumi(config: Mapping[str, str], secret_keys: frozenset[str], *, stack: str) -> Settings:

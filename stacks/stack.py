@@ -50,12 +50,14 @@ class HybridStack:
             )
         agent = self.platform.agent(self._token())
         sources = [self.platform.location(folder) for folder in self.folders]
-        if self.who.settings.phase == "serve":
+        serves, settings = self.who.settings.phase == "serve", self.who.settings
+        named = zip(self.folders, sources, strict=True)
+        registered = [(folder, source) for folder, source in named if settings.registers(folder.name)]
+        if serves or registered:
             variables = environment_variables(self.who, self._connection(), self._after_dagster_plus())
-            locations = [
-                self._location(folder, source, variables) for folder, source in zip(self.folders, sources, strict=True)
-            ]
-            self._ready(agent, sources, locations)
+            locations = [self._location(folder, source, variables) for folder, source in registered]
+            if serves:  # else who moves locations waits for them, one at a time
+                self._ready(agent, sources, locations)
         if self._outlives_the_stack:
             self._drain(agent)
 

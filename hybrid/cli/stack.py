@@ -198,7 +198,7 @@ def check_beforehand(name: str) -> None:
         return
     with client_of(stack.who) as client:
         deployment = client.current_deployment()
-    if stack.who.settings.phase == "serve":
+    if stack.who.settings.phase == "serve" and stack.who.settings.own_queue is None:
         deployment.refuse_serverless()
 
 

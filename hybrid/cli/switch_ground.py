@@ -19,17 +19,29 @@ if TYPE_CHECKING:
     from hybrid.engine.engine import Listener
     from hybrid.plus import PlusClient
     from hybrid.switch.choices import Choices
+    from hybrid.switch.plan import Strategy
     from hybrid.switch.run import Switching
     from hybrid.switch.stack_work import StackSwitchWork
     from hybrid.switch.work import ValuesDone
     from stacks.identity import StackIdentity
 
 
-def steps() -> list[tuple[str, str]]:
+def steps(strategy: Strategy) -> list[tuple[str, str]]:
     """Names and titles, in their order."""
-    from hybrid.switch.steps import STEPS
+    from hybrid.switch.steps import kinds_of
 
-    return [(kind.name, kind.title) for kind in STEPS]
+    return [(kind.name, kind.title) for kind in kinds_of(strategy)]
+
+
+def strategy_of(stack: str, wanted: Strategy) -> Strategy:
+    """Of the switch that the stack's journal has, else the ``wanted`` one."""
+    from hybrid.engine.stack import identity
+    from hybrid.switch.journal import read_journal
+    from hybrid.switch.run import stage_of, strategy_in
+    from hybrid.switch.stack_work import journal_of
+
+    found = read_journal(journal_of(identity(Workspace.of_this_checkout(), stack)))
+    return wanted if found is None or stage_of(found[1]) == "back" else strategy_in(found[1], wanted)
 
 
 @contextmanager
@@ -45,7 +57,8 @@ def switching_of(
     from hybrid.switch.run import Switching
     from hybrid.switch.stack_work import journal_of
 
-    with StepTable(notes, steps()) as table, work_of(stack, smokes=smokes, allow_rest=allow_rest, table=table) as work:
+    listed = steps(strategy_of(stack, choices.strategy))
+    with StepTable(notes, listed) as table, work_of(stack, smokes=smokes, allow_rest=allow_rest, table=table) as work:
 
         def ask(question: str) -> None:
             if not yes:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hybrid.cli.stack import Json, Yes
-from hybrid.cli.switch_ground import steps, switching_of, work_of
+from hybrid.cli.switch_ground import steps, strategy_of, switching_of, work_of
 from hybrid.errors import HybridError, NotReadyError, UsageError
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
     from hybrid.switch.choices import PlanGiven
     from hybrid.switch.journal import Journal
+    from hybrid.switch.plan import Strategy
     from hybrid.switch.verification import Check
 
 
@@ -61,6 +62,14 @@ def run(
     plan: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Of `hybrid switch plan --save`; refused when stale.")
     ] = None,
+    by_queue: Annotated[
+        str | None,
+        typer.Option(
+            "--by-queue",
+            metavar="QUEUE",
+            help="Move locations one at a time, to an agent queue of this name (Dagster+ Pro).",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where it was left.")] = False,
     until: Annotated[str | None, typer.Option("--until", metavar="STEP", help="End after this step.")] = None,
     runs: Annotated[RunsThen, typer.Option("--runs", help="What happens to runs in progress.")] = RunsThen.WAIT,
@@ -101,10 +110,14 @@ def run(
 
     if plan is not None and len(stacks) > 1:
         raise UsageError("A plan is for one stack.", next_step="name one stack, or leave --plan out.")
-    _known_step(until)
+    given, strategy = _given(plan, stacks[0], by_queue)
+    for stack in stacks:
+        _known_step(until, strategy_of(stack, strategy))
     _agree(stacks, yes, resume=resume)
     choices = Choices(
-        plan=None if plan is None else _plan(plan, stacks[0]),
+        plan=given,
+        strategy=strategy,
+        queue=by_queue or Choices.queue,
         runs=runs.value,
         drain_seconds=drain_limit,
         load_seconds=load_limit,
@@ -211,8 +224,8 @@ _NEXT = {
 }
 
 
-def _known_step(until: str | None) -> None:
-    names = [name for name, _ in steps()]
+def _known_step(until: str | None, strategy: Strategy) -> None:
+    names = [name for name, _ in steps(strategy)]
     if until is not None and until not in names:
         raise UsageError(f"There is no step '{until}'.", why=f"There are: {', '.join(names)}.", next_step="name one.")
 
@@ -230,22 +243,25 @@ def _agree(stacks: Sequence[str], yes: bool, *, resume: bool, command: str = "ru
     typer.confirm(f"switch {command} {names}?", abort=True, err=True)
 
 
-def _plan(file: Path, stack: str) -> PlanGiven:
+def _given(file: Path | None, stack: str, by_queue: str | None) -> tuple[PlanGiven | None, Strategy]:
+    """The plan, and how locations go over: as it says, or as is told."""
     from hybrid.cli.console import note
     from hybrid.switch.choices import PlanGiven
     from hybrid.switch.plan import Plan, Strategy
 
+    if file is None:
+        return None, Strategy.BY_QUEUE if by_queue else Strategy.AT_ONCE
     plan = Plan.read(file)
     if plan.stack != stack:
         raise UsageError(f"The plan is for the stack '{plan.stack}', not '{stack}'.", next_step="name that stack.")
-    if plan.strategy is Strategy.BY_QUEUE:
+    if by_queue and plan.strategy is not Strategy.BY_QUEUE:
         raise UsageError(
-            "The plan moves locations one at a time by an agent queue, and `run` switches all at once.",
-            next_step="make one for that: `hybrid switch plan STACK --strategy at_once --save FILE`.",
+            "The plan switches all locations at once, and --by-queue moves them one at a time.",
+            next_step="leave --by-queue out, or make another plan: `hybrid switch plan STACK --strategy by_queue`.",
         )
     for each in plan.missing:
         note(f"The plan still lacked: {each.name}: {each.words}")
-    return PlanGiven(plan.organization, plan.deployment, plan.fingerprint, plan.digest)
+    return PlanGiven(plan.organization, plan.deployment, plan.fingerprint, plan.digest), plan.strategy
 
 
 def _guarded(stack: str, walk: Callable[[], Journal], command: str = "run") -> Journal:
@@ -262,16 +278,17 @@ def _guarded(stack: str, walk: Callable[[], Journal], command: str = "run") -> J
 def _how_it_goes_on(stack: str) -> str:
     from hybrid.engine.stack import identity
     from hybrid.switch.journal import read_journal
-    from hybrid.switch.run import stage_of, standing_of
+    from hybrid.switch.run import stage_of, standing_of, strategy_in
     from hybrid.switch.stack_work import journal_of
-    from hybrid.switch.steps import STEPS
+    from hybrid.switch.steps import kinds_of
 
     found = read_journal(journal_of(identity(Workspace.of_this_checkout(), stack)))
     stage = "new" if found is None else stage_of(found[1])
     if found is None or stage == "new":
         return "Nothing was begun."
     last = standing_of(found[1])[-1]
-    words = next((kind.if_it_fails for kind in STEPS if kind.name == last["step"]), "") if stage == "begun" else ""
+    kinds = kinds_of(strategy_in(found[1]))
+    words = next((kind.if_it_fails for kind in kinds if kind.name == last["step"]), "") if stage == "begun" else ""
     return f"{stack}: {words} It is {_NEXT[stage].format(stack=stack)}".replace("  ", " ")
 
 

@@ -24,13 +24,15 @@ from hybrid.errors import SettingsError, UsageError
 CONFIG: Final = "config"
 
 Value = str | int
+Setting = Value | list[str]
+"""What can be written. A list is of texts that could be settings by themselves; it stands on one line."""
 Keys = Sequence[str]
 """The keys that lead to a value from the top of the file: ``("config", "hybrid:agent", "replicas")``."""
 
 _DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(:[A-Za-z_][A-Za-z0-9_-]*)?")
-_ONE_LINE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}")
+_ONE_LINE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/@+-]{0,511}")
 _WORDS_OF_YAML: Final = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 
 
@@ -59,7 +61,7 @@ class StackFile:
             found = found.get(key) if isinstance(found, dict) else None
         return found
 
-    def set(self, keys: Keys, value: Value) -> bool:
+    def set(self, keys: Keys, value: Setting) -> bool:
         """Give the setting below ``config`` that value; whether the file had to be changed for it."""
         return self.write(with_value(self.text, (CONFIG, *keys), value, self.shown))
 
@@ -110,10 +112,11 @@ def values_of(text: str, file: str) -> dict[str, Any]:
     return YamlMapping(Source(file, text)).values
 
 
-def with_value(text: str, keys: Keys, value: Value, file: str) -> str:
+def with_value(text: str, keys: Keys, value: Setting, file: str) -> str:
     """``text`` with ``value`` at ``keys``. Raises ``SettingsError`` when that cannot be written in place."""
-    if isinstance(value, str) and not _ONE_LINE.fullmatch(value):
-        raise UsageError(f"'{value}' cannot be a setting.", next_step="give a text of one line without blanks.")
+    texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    if wrong := [text for text in texts if not _ONE_LINE.fullmatch(text)]:
+        raise UsageError(f"'{wrong[0]}' cannot be a setting.", next_step="give a text of one line without blanks.")
     if not all(_KEY.fullmatch(key) for key in keys[:-1]):
         raise UsageError(f"'{'.'.join(keys)}' cannot be a setting's name.", next_step="see docs/settings.md.")
     before = values_of(text, file)
@@ -132,7 +135,7 @@ def without_value(text: str, keys: Keys, file: str) -> str:
     return _verified(_removed_at(before, keys), _without(text, keys), keys, file)
 
 
-def _changed_at(values: dict[str, Any], keys: Keys, value: Value, file: str) -> dict[str, Any]:
+def _changed_at(values: dict[str, Any], keys: Keys, value: Setting, file: str) -> dict[str, Any]:
     """Copies along the way only: what an alias shares must not change with it."""
     key, *below = keys
     if not below:
@@ -192,7 +195,7 @@ def _same(one: Any, other: Any) -> bool:
 Entry = tuple[yaml.Node, yaml.Node]
 
 
-def _with(text: str, keys: Keys, value: Value) -> Iterator[str]:
+def _with(text: str, keys: Keys, value: Setting) -> Iterator[str]:
     root = _root(text)
     above: Entry | None = None
     for depth, key in enumerate(keys):
@@ -206,11 +209,14 @@ def _with(text: str, keys: Keys, value: Value) -> Iterator[str]:
         yield from _replaced(text, above[1], value)
 
 
-def _replaced(text: str, node: yaml.Node, value: Value) -> Iterator[str]:
+def _replaced(text: str, node: yaml.Node, value: Setting) -> Iterator[str]:
     begin, end = node.start_mark.index, node.end_mark.index
     quote = node.style if isinstance(node, yaml.ScalarNode) and node.style in ("'", '"') else ""
     if quote and isinstance(value, str):
         yield f"{text[:begin]}{quote}{value}{quote}{text[end:]}"
+    if isinstance(node, yaml.SequenceNode) and not node.flow_style:  # below its key: one line takes its place
+        yield f"{text[: text.rindex(':', 0, begin) + 1]} {scalar(value)}{text[extent(text, node) :]}"
+        return
     if begin == end:  # a key without a value
         begin = end = text.rindex(":", 0, begin + 1) + 1
         yield f"{text[:begin]} {scalar(value)}{text[end:]}"
@@ -237,7 +243,7 @@ def _without(text: str, keys: Keys) -> Iterator[str]:
         yield from _removed(text, *entries[depth])
 
 
-def _lines(keys: Keys, value: Value) -> list[str]:
+def _lines(keys: Keys, value: Setting) -> list[str]:
     """The lines of a block that leads to ``value``; keys of a file's own are plain, names of people's are quoted."""
     *outer, name = keys
     lines = [f"{'  ' * depth}{key}:" for depth, key in enumerate(outer)]
@@ -335,10 +341,12 @@ def _flow(lines: list[str]) -> str:
     return f'"{key.strip().removesuffix(":")}": {{{_flow(below)}}}'
 
 
-def scalar(value: Value) -> str:
+def scalar(value: Setting) -> str:
     """A value as YAML says it on one line: a text in quotes where any of YAML's versions could take it for something
     else, as 1.2 does with the number 1e3."""
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(scalar, value))}]"
     plain = _WORD.fullmatch(value) and value.lower() not in _WORDS_OF_YAML
     return value if plain or _DIGEST.search(value) else f'"{value}"'

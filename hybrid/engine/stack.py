@@ -33,8 +33,8 @@ class Stack:
 
     @property
     def location_names(self) -> tuple[str, ...]:
-        """The locations that the stack registers: none while it only prepares."""
-        return tuple(folder.name for folder in self.folders) if self.who.settings.phase == "serve" else ()
+        """The locations that the stack registers: while it only prepares those alone that its own queue was given."""
+        return tuple(folder.name for folder in self.folders if self.who.settings.registers(folder.name))
 
     @property
     def given(self) -> GivenByStack:

@@ -17,7 +17,7 @@ from hybrid.provider.resource import Call, Existing, Resource
 from hybrid.provider.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from hybrid.plus import Deployment
+    from hybrid.plus import Deployment, PlusClient
 
 Document = dict[str, Any]
 
@@ -108,8 +108,7 @@ class CodeLocation(Resource):
             return
         try:
             client = self._clients.client(connection, call, patient=False)
-            # after a switch was taken back, what stands under the name is what Serverless runs
-            if not inputs["document"].get("agent_queue") and client.current_deployment().agent_type == "SERVERLESS":
+            if client.current_deployment().agent_type == "SERVERLESS" and not self._is_queued(client, inputs):
                 call.report.warning(
                     f"Serverless runs the deployment now, so '{inputs['name']}' stays: it is Serverless's"
                 )
@@ -120,6 +119,13 @@ class CodeLocation(Resource):
                 raise
             call.report.warning("the embedded Dagster+ does not run; the location stays registered in it")
         self._last_write = time.monotonic()
+
+    def _is_queued(self, client: PlusClient, inputs: Properties) -> bool:
+        """Whether what stands is on the queue that was declared. After a switch was taken back, what stands under the
+        name is what Serverless runs, by the default queue."""
+        queue = inputs["document"].get("agent_queue")
+        present = client.location_documents().get(inputs["name"]) if queue else None
+        return present is not None and present.get("agent_queue") == queue
 
     def _put(self, connection: Connection, inputs: Properties, call: Call) -> Existing:
         name = inputs["name"]

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from hybrid.switch.plan import Strategy
+
 
 @dataclass(frozen=True)
 class PlanGiven:
@@ -26,6 +28,11 @@ class Choices:
     """``ask`` is called with a question before what is not free to undo, and raises when the answer is no."""
 
     plan: PlanGiven | None = None
+    strategy: Strategy = Strategy.AT_ONCE
+    """Of a switch that begins; one that was begun goes on by its own, which the journal has. At once: agent queues are
+    of Dagster+ Pro."""
+    queue: str = "hybrid"
+    """How the stack's own agent queue is called where its file names none."""
     runs: Literal["wait", "cancel", "leave"] = "wait"
     """What happens to runs in progress."""
     drain_seconds: float = 1800

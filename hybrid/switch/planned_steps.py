@@ -5,11 +5,13 @@ Names and order are those of the walk. Times are assumptions, stated with each; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 from hybrid.switch.plan import PlannedStep, Span, Strategy, Undo
 
+_HARMLESS: Final = frozenset({"switch", "serve", "loaded"})
+"""By queue: whatever becomes of them, locations keep their agent."""
 _STANDS: Final = {"local": (20.0, 120.0), "docker": (30.0, 240.0), "ecs": (180.0, 600.0)}
 """A platform stood up without images: processes; containers; network, cluster and roles in AWS."""
 _HEARTBEAT: Final = {"local": (3.0, 30.0), "docker": (3.0, 45.0), "ecs": (30.0, 90.0)}
@@ -32,8 +34,12 @@ class Sizes:
 
 def steps(sizes: Sizes, strategy: Strategy) -> tuple[PlannedStep, ...]:
     """All of them, in order."""
-    moved = (_move(sizes),) if strategy is Strategy.BY_QUEUE else ()
-    return (*_before(sizes), *moved, *_still(sizes), *_over(sizes, strategy), *_after(sizes))
+    before, still, over, after = _before(sizes), _still(sizes), _over(sizes, strategy), _after(sizes)
+    if strategy is Strategy.AT_ONCE:
+        return (*before, *still, *over, *after)
+    found = (*_on_queue(before), *still, *_moved(sizes), *over[:-1], *after, _late(over[-1]))
+    # the agent type says little by then: who takes what is said by queues
+    return tuple(replace(each, undo=Undo.FREE) if each.name in _HARMLESS else each for each in found)
 
 
 def downtime(planned: tuple[PlannedStep, ...], strategy: Strategy) -> Span:
@@ -115,20 +121,59 @@ def _copied(sizes: Sizes) -> Span:
     return Span(5 + 0.005 * sizes.assets, None if sizes.assets else 5, why)
 
 
-def _move(sizes: Sizes) -> PlannedStep:
+def _on_queue(before: tuple[PlannedStep, ...]) -> tuple[PlannedStep, ...]:
+    """The same, but the agent has its own queue, and has to be seen."""
+    words: dict[str, dict[str, Any]] = {
+        "prepare": {
+            "does": "`hybrid up` in the phase prepare: infrastructure, images, secrets, the agent, which takes a queue "
+            "of the stack's own (`hybrid:ownQueue`) and not Serverless's. No location is touched.",
+            "needs": ("images", "findings", "clean_preview", "io_manager", "agent_queue"),
+        },
+        "agent": {
+            "does": "Waits for its heartbeat: a location that moves to an agent that is not seen could be without one.",
+            "if_it_fails": "Nothing is moved. Where Dagster+ shows no Hybrid agent, the way left is all at once.",
+        },
+    }
+    return tuple(replace(each, **words.get(each.name, {})) for each in before)
+
+
+def _moved(sizes: Sizes) -> tuple[PlannedStep, ...]:
     low, high = _LOADS[sizes.agent]
-    return PlannedStep(
-        "move",
-        "move locations one at a time to the agent's own queue",
-        "Tells Dagster+ the location's new document with the stack's queue, waits until it is loaded on Hybrid and "
-        "answers, then takes the next. Serverless serves those that are left.",
-        "The location gets its former document back and is on Serverless again; the others stay where they are.",
-        Undo.FREE,
-        "The former documents are put back, one at a time.",
-        Span(
-            low * sizes.locations, high * sizes.locations, f"{low:.0f} to {high:.0f} s a location, one after the other"
+    return (
+        PlannedStep(
+            "move",
+            "move locations one at a time to the agent's own queue",
+            "`hybrid up` with one location more on the stack's queue, until it is loaded on Hybrid and answers, then "
+            "the next. Serverless serves those that are left. While a location loads its queue has an agent, and what "
+            "asks its code itself waits or is refused.",
+            "The location gets its former document back and is on Serverless again; the others stay where they are.",
+            Undo.FREE,
+            "The former documents are put back, one at a time.",
+            Span(
+                (low + 3) * sizes.locations,
+                (high + 20) * sizes.locations,
+                f"an `up` takes 3 to 20 s and loading {low:.0f} to {high:.0f} s a location, one after the other",
+            ),
+            ("agent_queue",),
         ),
-        ("agent_queue",),
+        PlannedStep(
+            "drain_rest",
+            "let runs end that began on Serverless meanwhile",
+            "Waits for runs that people launched before their location was moved, or cancels them when told so.",
+            "The time is over: the walk stops, every location is on Hybrid, the agent type as it was.",
+            Undo.NO,
+            "A run that was cancelled stays so.",
+            Span(0, 1800, "half an hour is waited; schedules and sensors were off, so there are few"),
+            ("right_to_launch",),
+        ),
+    )
+
+
+def _late(departure: PlannedStep) -> PlannedStep:
+    return replace(
+        departure,
+        does="Waits until it is INACTIVE. Nothing depends on it: no location is on its queue any more.",
+        if_it_fails="It is said and, unless told otherwise, that is the end: all is on Hybrid, schedules are on.",
     )
 
 
@@ -201,7 +246,7 @@ def _over(sizes: Sizes, strategy: Strategy) -> tuple[PlannedStep, ...]:
             "`updateDeploymentAgentType`; where the token may not, the page and the button are shown and it waits."
             + ("" if by_queue else " Downtime begins."),
             "An answer that was lost: the agent type is read before it is tried again.",
-            Undo.FREE if by_queue else Undo.WITH_DOWNTIME,
+            Undo.WITH_DOWNTIME,
             "`hybrid switch back`: SERVERLESS again, the former documents put back, once its agent is RUNNING.",
             Span(1, 10, "one call; with a person at the button it is as long as that takes"),
             ("right_to_switch",),

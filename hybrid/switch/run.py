@@ -14,17 +14,24 @@ from hybrid.switch.choices import Choices
 from hybrid.switch.claim import CLAIM, claim, release
 from hybrid.switch.downtime import Downtime, downtime_of
 from hybrid.switch.journal import Event, Journal, Journey, Line, facts_in, is_going_back, read_journal
-from hybrid.switch.steps import Given, all_at_once
+from hybrid.switch.plan import Strategy
+from hybrid.switch.steps import Given, kinds_of, steps_of
 from hybrid.switch.steps.serving import is_loaded
 from hybrid.switch.walk import Shown, Walk
 from hybrid.switch.work import SwitchWork
 
 FIRST = "preflight"
-LAST = "resume"
 NO_PLAN = "none"
 """The plan of a journey that was begun without one."""
 
 Stage = Literal["new", "begun", "done", "going_back", "back"]
+
+
+def strategy_in(lines: Sequence[Line], wanted: Strategy = Strategy.AT_ONCE) -> Strategy:
+    """By which a switch was begun: what is on its way goes on so, and goes back so. Before that is on record nothing
+    is done, and it is the one that is ``wanted``."""
+    found = (line.facts["strategy"] for line in reversed(lines) if line.step == FIRST and "strategy" in line.facts)
+    return Strategy(next(found, wanted))
 
 
 def stage_of(lines: Sequence[Line]) -> Stage:
@@ -33,7 +40,7 @@ def stage_of(lines: Sequence[Line]) -> Stage:
     if is_going_back(steps):
         return "going_back"
     last = {line.step: line.event for line in steps}
-    if last.get(LAST) is Event.DONE:
+    if last.get(kinds_of(strategy_in(steps))[-1].name) is Event.DONE:
         return "done"
     if last and all(event is Event.TAKEN_BACK for event in last.values()):
         return "back"
@@ -167,7 +174,8 @@ class Switching:
         return Journal(self.path, journey, now=self.work.now)
 
     def _walk(self, journal: Journal) -> Walk:
-        return Walk(journal, all_at_once(Given(self.work, self.choices, journal, self.tell)), self.show)
+        strategy = strategy_in(journal.lines, self.choices.strategy)
+        return Walk(journal, steps_of(strategy, Given(self.work, self.choices, journal, self.tell)), self.show)
 
 
 def downtime_in(lines: Sequence[Line]) -> Downtime | None:

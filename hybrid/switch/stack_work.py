@@ -22,7 +22,17 @@ from hybrid.redaction import Token
 from hybrid.switch import kept
 from hybrid.switch.drain import Drain, Runs
 from hybrid.switch.paused import PausedFile, WasOn
-from hybrid.switch.work import MARKER, AgentType, Document, Marker, SmokeDone, SwitchRights, ValuesDone, Wanted
+from hybrid.switch.work import (
+    MARKER,
+    AgentType,
+    Document,
+    Marker,
+    OwnQueue,
+    SmokeDone,
+    SwitchRights,
+    ValuesDone,
+    Wanted,
+)
 
 if TYPE_CHECKING:
     from hybrid.engine.engine import Engine, Listener
@@ -32,6 +42,7 @@ if TYPE_CHECKING:
     from stacks.identity import StackIdentity
 
 _PHASE = ("hybrid:phase",)
+_QUEUE = "hybrid:ownQueue"
 
 
 @dataclass(frozen=True)
@@ -147,6 +158,9 @@ class StackSwitchWork:
         loaded = outputs.get("loaded")
         return dict(loaded) if isinstance(loaded, Mapping) else {}
 
+    def ping(self, location: str) -> None:
+        self.client.ping_location(location)
+
     # Effects
 
     def set_agent_type(self, wanted: AgentType) -> None:
@@ -185,6 +199,22 @@ class StackSwitchWork:
         changed = file.remove(_PHASE) if phase is None else file.set(_PHASE, phase)
         if changed:
             self.note(f"{file.shown}: hybrid:phase is {phase or 'left out'}")
+
+    def own_queue(self) -> OwnQueue | None:
+        file = self._file()
+        name = file.setting(_QUEUE, "name")
+        return None if name is None else OwnQueue(str(name), tuple(file.setting(_QUEUE, "locations") or ()))
+
+    def set_own_queue(self, name: str | None, locations: Sequence[str] = ()) -> None:
+        file = self._file()
+        if name is None:
+            changed = file.remove((_QUEUE,))
+        else:
+            changed = file.set((_QUEUE, "name"), name)
+            changed |= file.set((_QUEUE, "locations"), list(locations))
+        if changed:
+            told = "left out" if name is None else f"{name}, of {', '.join(locations) or 'no location yet'}"
+            self.note(f"{file.shown}: {_QUEUE} is {told}")
 
     def up(self, limit: float | None = None) -> None:
         with self.progress() as listener, _limited(limit) as late:

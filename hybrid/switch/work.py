@@ -28,6 +28,14 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class OwnQueue:
+    """The agent queue of the stack's own, as its file has it, and the locations that were moved to it."""
+
+    name: str
+    locations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class SwitchRights:
     """What the token may do. None: Dagster+ does not say."""
 
@@ -126,6 +134,10 @@ class SwitchWork(Protocol):
         """The locations that the stack serves."""
         ...
 
+    def ping(self, location: str) -> None:
+        """Raises ``PlusRejected`` when no agent answers for it."""
+        ...
+
     # Effects
 
     def set_agent_type(self, wanted: AgentType) -> None: ...
@@ -140,6 +152,14 @@ class SwitchWork(Protocol):
         ...
 
     def set_phase(self, phase: str | None) -> None: ...
+    def own_queue(self) -> OwnQueue | None:
+        """As the stack file says it."""
+        ...
+
+    def set_own_queue(self, name: str | None, locations: Sequence[str] = ()) -> None:
+        """None: the file says nothing of it."""
+        ...
+
     def up(self, limit: float | None = None) -> None:
         """Bring the stack to what its file says. After ``limit`` seconds it is stopped: ``NotReadyError``."""
         ...

@@ -32,6 +32,7 @@ class Preflight(SwitchStep):
         serverless = serverless_agents(work.agents())
         note(
             {
+                "strategy": self.choices.strategy.value,
                 "agents": [agent.id for agent in serverless],
                 "variables": work.variable_names(),
                 "loaded": sorted(name for name, each in work.locations().items() if each.is_loaded),
@@ -126,10 +127,13 @@ class Agent(SwitchStep):
         seen = wait_for(self.work, running, **limits) is not None
         note({"seen": seen})
         if not seen:
-            self.tell(
-                f"Dagster+ does not show {label} as RUNNING while the deployment is on Serverless. That may be its "
-                f"way; `hybrid logs {self.work.stack} agent` says how it is. It is waited for after the switch."
-            )
+            self._unseen(label)
+
+    def _unseen(self, label: str) -> None:
+        self.tell(
+            f"Dagster+ does not show {label} as RUNNING while the deployment is on Serverless. That may be its "
+            f"way; `hybrid logs {self.work.stack} agent` says how it is. It is waited for after the switch."
+        )
 
 
 class Gate(SwitchStep):

@@ -51,10 +51,13 @@ class Loaded(SwitchStep):
         if "loaded_at" not in facts:
             self._wait()
             agents = serverless_agents(self.work.agents(), self.of("preflight").get("agents") or ())
-            note({"loaded_at": self.work.now(), "last_heartbeat": last_heartbeat(agents)})
+            note({"loaded_at": self._moment(), "last_heartbeat": last_heartbeat(agents)})
         downtime = downtime_of(self.of("switch"), self.of("loaded"), {})
         if downtime is not None:
             self.tell(f"All locations are loaded on Hybrid: {downtime.words()}.")
+
+    def _moment(self) -> float:
+        return self.work.now()
 
     def _wait(self) -> None:
         wanted = list(self.work.wanted())
@@ -66,7 +69,7 @@ class Loaded(SwitchStep):
             failed = [each for each in wanted if (one := found.get(each.name)) and one.has_failed(each.image)]
             settled = all(is_loaded(each, found) or each in failed for each in wanted)
             if running and settled and failed:
-                raise _not_loaded(failed, found)
+                raise not_loaded(failed, found)
             return True if running and settled else None
 
         seconds = self.choices.load_seconds
@@ -146,7 +149,8 @@ def is_loaded(wanted: Wanted, found: Mapping[str, CodeLocationStatus]) -> bool:
     return status.is_loaded if wanted.image is None else status.has_loaded(wanted.image)
 
 
-def _not_loaded(failed: list[Wanted], found: Mapping[str, CodeLocationStatus]) -> NotReadyError:
+def not_loaded(failed: list[Wanted], found: Mapping[str, CodeLocationStatus]) -> NotReadyError:
+    """What to raise for those: each with its own error, in the words of its code."""
     lines = []
     for each in failed[:_SHOWN]:
         error = found[each.name].error

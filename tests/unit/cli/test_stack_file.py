@@ -94,3 +94,29 @@ def test_a_file_says_what_it_has(tmp_path: Path) -> None:
     assert not StackFile(path).set(("hybrid:agent", "replicas"), 4), "the same is no change"
     assert StackFile(path).remove(("hybrid:agent", "replicas"))
     assert "replicas" not in path.read_text()
+
+
+OWN = ("config", "hybrid:ownQueue", "locations")
+LISTS = {
+    "absent": "config:\n  hybrid:phase: prepare  # ours\n",
+    "one line": "config:\n  hybrid:ownQueue:\n    name: hybrid\n    locations: [a]  # ours\n  x: y\n",
+    "lines": "config:\n  hybrid:ownQueue:\n    locations:\n      - a\n      - b\n    # ours\n    name: hybrid\n",
+    "flow": "config: {hybrid:ownQueue: {locations: [a, b]}}\n",
+}
+
+
+@pytest.mark.parametrize("text", LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize("value", [[], ["a"], ["a", "_b", "true", "1e3", "x.y"]])
+def test_a_list_is_written_on_one_line_and_read_back_as_texts(text: str, value: list[str]) -> None:
+    changed = with_value(text, OWN, value, "x")
+    found = yaml.safe_load(changed)
+    assert found["config"]["hybrid:ownQueue"]["locations"] == value
+    before = yaml.safe_load(text)["config"]
+    assert {**before, "hybrid:ownQueue": None} == {**found["config"], "hybrid:ownQueue": None}, "all else stays"
+    assert ("# ours" in text) == ("# ours" in changed), "comments are a person's"
+    assert with_value(changed, OWN, value, "x") == changed, "a second time there is nothing to do"
+
+
+def test_a_list_of_what_could_be_no_setting_is_refused() -> None:
+    with pytest.raises(UsageError, match="cannot be a setting"):
+        with_value(LISTS["one line"], OWN, ["a", "b\nhybrid:phase: serve"], "x")

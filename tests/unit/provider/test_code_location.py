@@ -204,3 +204,14 @@ def test_a_location_on_a_queue_of_ours_is_deleted_beside_serverless(resource, pl
     resource.delete(made.id, queued, made.outputs, call)
 
     assert plus.documents == {}, "no agent of Serverless serves that queue"
+
+
+def test_a_location_that_was_moved_back_to_serverless_is_left_to_it(resource, plus, inputs, call):
+    queued = {**inputs, "document": {**DOCUMENT, "agent_queue": "mine"}}
+    plus.agent_type = "SERVERLESS"
+    made = resource.create(queued, call)
+    plus.documents["hello"] = {**DOCUMENT, "location_name": "hello"}
+
+    resource.delete(made.id, queued, made.outputs, call)
+
+    assert "hello" in plus.documents, "the stack lets go of it; Serverless runs it again"

@@ -201,3 +201,24 @@ def test_the_reference_page_tells_kinds_apart_and_each_key_once() -> None:
     assert rows.count("hybrid:agent.queues") == 1, "what all kinds have stands with all kinds"
     assert rows.count("hybrid:agent.kind") == 3
     assert "hybrid:aws.locationRoles.<name>.policyArns" in page, "a name of one's own is shown as such"
+
+
+def test_an_own_queue_leaves_the_default_one_to_others() -> None:
+    agent = {"kind": "local", "queues": {"additional": ["gpu"]}}
+    queues = parse({"ownQueue": {"name": "hybrid"}, "agent": agent}, stack="a", source="f").agent.queues
+    assert queues.include_default is False, "beside Serverless the agent would take Serverless's requests"
+    assert queues.additional == ("gpu", "hybrid")
+    assert parse({}, stack="a", source="f").agent.queues.include_default is True
+
+
+def test_in_the_phase_prepare_only_what_was_moved_is_registered() -> None:
+    own = {"name": "hybrid", "locations": ["alpha"]}
+    preparing = parse({"phase": "prepare", "ownQueue": own}, stack="a", source="f")
+    assert (preparing.registers("alpha"), preparing.registers("beta")) == (True, False)
+    assert not parse({"phase": "prepare"}, stack="a", source="f").registers("alpha")
+    assert parse({"ownQueue": own}, stack="a", source="f").registers("beta"), "the phase serve registers all"
+
+
+@pytest.mark.parametrize("own", [{}, {"name": "a b"}, {"name": "hybrid", "locations": ["a", "a"]}])
+def test_a_wrong_own_queue_is_named(own: dict[str, object]) -> None:
+    assert "hybrid:ownQueue" in wrong({"ownQueue": own})

@@ -18,6 +18,7 @@ from hybrid.switch.plan import Plan, Span, StalePlanError, State, Strategy, Undo
 from hybrid.switch.plan_text import plan_text, span_text
 from hybrid.switch.planned_steps import Sizes, downtime, steps
 from hybrid.switch.planning import StackFacts, plan_of
+from hybrid.switch.steps import steps_of
 from tests.unit.switch.inspected import instigator, location, organization, repository, rights
 
 pytestmark = pytest.mark.unit
@@ -119,7 +120,21 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path, content):
 
 BEFORE = ["preflight", "prepare", "agent", "copy_values", "gate"]
 STILL = ["pause", "drain", "copy_rest", "verify_values", "documents"]
-ORDER = [*BEFORE, *STILL, "switch", "serve", "loaded", "departure", "smoke", "resume"]
+ORDER = {
+    Strategy.AT_ONCE: [*BEFORE, *STILL, "switch", "serve", "loaded", "departure", "smoke", "resume"],
+    Strategy.BY_QUEUE: [
+        *BEFORE,
+        *STILL,
+        "move",
+        "drain_rest",
+        "switch",
+        "serve",
+        "loaded",
+        "smoke",
+        "resume",
+        "departure",
+    ],
+}
 
 
 @given(
@@ -138,9 +153,11 @@ def test_steps_have_their_order_words_and_times_whatever_the_size(sizes, strateg
     planned = steps(sizes, strategy)
     names = [each.name for each in planned]
 
-    assert [name for name in names if name != "move"] == ORDER
-    assert ("move" in names) is (strategy is Strategy.BY_QUEUE)
-    assert names.index("verify_values") < names.index("switch"), "nothing is switched before values are safe"
+    assert names == ORDER[strategy]
+    taking = "move" if strategy is Strategy.BY_QUEUE else "switch"
+    assert names.index("verify_values") < names.index("documents") < names.index(taking), (
+        "values and the way back first"
+    )
     for step in planned:
         assert all((step.title, step.does, step.if_it_fails, step.how_undone))
         assert step.takes.high is None or 0 <= step.takes.low <= step.takes.high
@@ -248,11 +265,10 @@ def test_no_secret_is_in_a_plan():
     assert token not in plan_text(plan)
 
 
-def test_the_plan_has_the_steps_of_the_walk_in_its_order():
-    from hybrid.switch.steps import all_at_once
-
-    walked = [step.name for step in all_at_once(None)]
-    assert [step.name for step in made(strategy=Strategy.AT_ONCE).steps] == walked
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_the_plan_has_the_steps_of_the_walk_in_its_order(strategy):
+    walked = [step.name for step in steps_of(strategy, None)]
+    assert [step.name for step in made(strategy=strategy).steps] == walked
 
 
 def test_undo_is_said_for_every_step():

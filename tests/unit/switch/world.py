@@ -12,7 +12,7 @@ from typing import Any
 from hybrid.errors import EngineError, NotReadyError, SettingsError
 from hybrid.plus import Agent, CodeLocationStatus, Failure, PlusRejected
 from hybrid.switch import kept
-from hybrid.switch.work import Marker, SmokeDone, SwitchRights, ValuesDone, Wanted
+from hybrid.switch.work import Marker, OwnQueue, SmokeDone, SwitchRights, ValuesDone, Wanted
 
 NAMES = tuple(f"location_{number}" for number in range(10))
 ON = ("schedule nightly (location_0)", "sensor watcher (location_1)")
@@ -28,8 +28,9 @@ def serverless_document(name: str) -> dict[str, Any]:
     return {"location_name": name, "pex_metadata": {"pex_tag": name}, "env": [f"API_TOKEN=0123456789abcdef{name}"]}
 
 
-def hybrid_document(name: str) -> dict[str, Any]:
-    return {"location_name": name, "image": f"registry/{name}@sha256:{'1' * 64}"}
+def hybrid_document(name: str, queue: str | None = None) -> dict[str, Any]:
+    own = {} if queue is None else {"agent_queue": queue}
+    return {"location_name": name, "image": f"registry/{name}@sha256:{'1' * 64}", **own}
 
 
 @dataclass
@@ -49,6 +50,13 @@ class World:
     told: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: serverless_document(name) for name in NAMES})
     file_phase: str | None = None
     stack_told: bool = False
+    queue: OwnQueue | None = None
+    agent_queue: str | None = None
+    registered: tuple[str, ...] = ()
+    told_at: dict[str, float] = field(default_factory=dict)
+    most_moving: int = 0
+    without: list[str] = field(default_factory=list)
+    unanswered: set[str] = field(default_factory=set)
     agent_up: bool = False
     on: set[str] = field(default_factory=lambda: set(ON))
     record: set[str] | None = None
@@ -91,9 +99,20 @@ class World:
         self.calls.append(name)
         self._fault(name, after=False)
         answer = change()
+        self.without += [f"{each} after {name}" for each in self.told if not self._has_agent(self.told[each])]
         self._fault(name, after=True)
         self.tick()
         return answer
+
+    def _has_agent(self, document: Mapping[str, Any]) -> bool:
+        """Whether an agent that can run it is there and takes the requests of its queue."""
+        return self._is_taken(document) and ("image" not in document or self.agent_up)
+
+    def _is_taken(self, document: Mapping[str, Any]) -> bool:
+        if "image" not in document:
+            return self.type == "SERVERLESS"
+        queue = document.get("agent_queue")
+        return queue == self.agent_queue and (queue is not None or self.type == "HYBRID")
 
     def _look(self, name: str) -> None:
         self._fault(name, after=False)
@@ -143,7 +162,9 @@ class World:
 
     def _status(self, name: str, document: Mapping[str, Any]) -> CodeLocationStatus:
         is_hybrid = "image" in document
-        served = is_hybrid == (self.type == "HYBRID") and (not is_hybrid or self.agent_comes)
+        served = self._is_taken(document) and (not is_hybrid or self.agent_comes)
+        if self.clock < self.told_at.get(name, 0) + 3:
+            served = False
         if not is_hybrid and self.clock < self.back_at + 4:  # Serverless needs a while, too
             served = False
         broken = is_hybrid and name in self.fails_to_load and not (self.fixed_at and self.clock >= self.fixed_at)
@@ -170,6 +191,11 @@ class World:
     def rights(self) -> SwitchRights:
         return self.given_rights
 
+    def ping(self, location: str) -> None:
+        self._look("ping")
+        if location in self.unanswered or not self._has_agent(self.told[location]):
+            raise PlusRejected("No agent served PING_LOCATION.")
+
     def fingerprint(self) -> str:
         return self.plan_fingerprint
 
@@ -188,7 +214,11 @@ class World:
         self._effect("set_agent_type", lambda: self._become(wanted))
 
     def put_document(self, document: dict[str, Any]) -> None:
-        self._effect("put_document", lambda: self.told.update({document["location_name"]: document}))
+        def put() -> None:
+            self.told[document["location_name"]] = document
+            self.told_at[document["location_name"]] = self.clock
+
+        self._effect("put_document", put)
 
     def delete_location(self, name: str) -> None:
         self._effect("delete_location", lambda: self.told.pop(name))
@@ -221,20 +251,30 @@ class World:
     def set_phase(self, phase: str | None) -> None:
         self._effect("set_phase", lambda: setattr(self, "file_phase", phase))
 
+    def own_queue(self) -> OwnQueue | None:
+        return self.queue
+
+    def set_own_queue(self, name: str | None, locations: Sequence[str] = ()) -> None:
+        queue = None if name is None else OwnQueue(name, tuple(locations))
+        self._effect("set_own_queue", lambda: setattr(self, "queue", queue))
+
     def up(self, limit: float | None = None) -> None:
         self._effect("up", lambda: self._up(limit))
 
     def _up(self, limit: float | None) -> None:
-        self.agent_up = True
+        self.agent_up, self.agent_queue = True, self.queue.name if self.queue else None
         if self.file_phase == "prepare":
+            self._register(self.queue.locations if self.queue else ())
             if self.type == "HYBRID" and self.stack_told:  # what Pulumi does with resources that a program left out
                 self.told, self.lost = {}, True
             self.stack_told = False
             return
-        if self.type == "SERVERLESS":
+        if self.type == "SERVERLESS" and self.queue is None:
             raise SettingsError("The deployment is run by Serverless.")
         for name in NAMES:
-            self.told[name] = hybrid_document(name)
+            self.told[name] = hybrid_document(name, self.agent_queue)
+        if self.queue is not None:
+            self.registered = NAMES
         self.stack_told = True
         if limit is not None and not self.agent_comes:
             self.clock += limit
@@ -242,6 +282,18 @@ class World:
         self.clock += 5
         if not self.agent_comes or self.fails_to_load:
             raise EngineError("`up` failed: a location did not load, or the agent did not come.")
+
+    def _register(self, names: Sequence[str]) -> None:
+        """As the provider does: of what the program left out it leaves alone what is on no queue of ours."""
+        for name in set(self.registered) - set(names):
+            if self.type == "HYBRID" or "agent_queue" in self.told.get(name, {}):
+                self.told.pop(name, None)
+                self.lost = True
+        moving = [name for name in names if self.told.get(name) != hybrid_document(name, self.agent_queue)]
+        self.most_moving = max(self.most_moving, len(moving))
+        for name in moving:
+            self.told[name], self.told_at[name] = hybrid_document(name, self.agent_queue), self.clock
+        self.registered = tuple(names)
 
     def gate(self) -> None:
         self._effect("gate", lambda: None)
@@ -303,7 +355,9 @@ class World:
 
     def is_hybrid(self) -> None:
         assert self.type == "HYBRID"
-        assert self.told == {name: hybrid_document(name) for name in NAMES}, "a location is not Hybrid's"
+        queue = None if self.queue is None else self.queue.name
+        assert self.told == {name: hybrid_document(name, queue) for name in NAMES}, "a location is not Hybrid's"
+        assert self.agent_queue == queue, "the agent takes other requests than its locations' ones"
         assert self.file_phase == "serve"
         assert self.stack_told
         assert self.on == set(ON), "schedules and sensors are not as before"
@@ -316,6 +370,8 @@ class World:
         assert self.told == wanted, f"not Serverless's own documents: {json.dumps(self.told)[:300]}"
         assert self.file_phase == phase, "the stack file is not as it was"
         assert not self.lost, "an `up` took locations away, with what Dagster+ knows of them"
+        assert self.queue is None, "the stack file is not as it was"
+        assert not self.registered, "the next `up` or `down` of the stack would take locations from Serverless"
         assert not self.stack_told, "the next `up` or `down` of the stack would take locations from Serverless"
         assert self.on == set(ON), "schedules and sensors are not as before"
         assert self.marked is None, "the marker keeps others out for ever"
