@@ -23,11 +23,13 @@ from dagster import (
 from pydantic import Field
 
 from asset_values.ends import place_end
+from asset_values.faults import Fault
 from asset_values.loading import Transform
 from asset_values.migration import MigrationOptions, chosen_of, failure_of, migrated, planned
 from asset_values.progress import Progress
 from asset_values.result import MigrateIOStorageResult
 from asset_values.sampling import loaded_sample
+from asset_values.stores.own_role import own_role
 from asset_values.stores.places import S3Place
 from asset_values.work import Target
 
@@ -127,6 +129,8 @@ def _copy(
     if config.dry_run:
         for asset, (way, number) in planned(chosen, target, transform).items():
             context.log.info(f"{asset}: {number} values would go to {target.name} ({way}).")
+        if target.name.startswith("s3://"):
+            context.log.info(_who_writes())
         return
     log: logging.Logger = context.log
     options = MigrationOptions(
@@ -144,6 +148,14 @@ def _copy(
         context.log_event(observation)
     if result.failures:
         raise failure_of(result)
+
+
+def _who_writes() -> str:
+    """For the destination's owner, who has to let this role in; not knowing it is no reason to fail."""
+    try:
+        return f"This run's AWS credentials are of {own_role()}: the destination's role has to trust it."
+    except Fault as fault:
+        return f"Whose credentials this run has is not known: {fault}"
 
 
 @contextmanager

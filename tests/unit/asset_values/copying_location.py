@@ -1,6 +1,6 @@
 """A location for `dagster job execute`: daily values in a folder, the jobs that copy and verify, the guide's example.
 
-Its folders are named by environment: STORED, COPIED.
+Its folders are named by environment: STORED, COPIED. A job more copies to a bucket that is not there.
 """
 
 import os
@@ -33,6 +33,11 @@ def migration_job() -> None:
 
 defs = dg.Definitions(
     [plain, nothing, daily],
-    jobs=[migration_job, copy_stored_values_job(destination=Path(COPIED)), verify_stored_values_job()],
+    jobs=[
+        migration_job,
+        copy_stored_values_job(destination=Path(COPIED)),
+        copy_stored_values_job("copy_to_bucket", destination="s3://of-acme/stored"),
+        verify_stored_values_job(),
+    ],
     resources={"io_manager": dg.FilesystemIOManager(base_dir=os.environ.get("LOADED_FROM", STORED))},
 )

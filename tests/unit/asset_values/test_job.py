@@ -19,6 +19,7 @@ from asset_values.kept_manifest import AnotherRunError, KeptManifest
 from asset_values.manifest import Identity, Manifest
 from asset_values.model import Condition, Note
 from asset_values.stores.folder import FolderStore
+from tests.aws.moto_server import Moto
 from tests.unit.asset_values.stored_location import DAYS, Location, daily, location, nothing, plain
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -110,6 +111,43 @@ def test_a_dry_run_copies_nothing(stored: Location, tmp_path: Path) -> None:
     assert "daily: 5 values would go to" in printed
     assert "raw/plain" not in printed.split("daily: 5")[1], "the selection leaves it out"
     assert not (tmp_path / "copied").exists()
+
+
+def test_a_dry_run_to_a_bucket_logs_the_role_that_its_owner_has_to_trust(stored: Location, tmp_path: Path) -> None:
+    account = Moto(tmp_path)
+    try:
+        taken = account.client("sts").assume_role(
+            RoleArn="arn:aws:iam::123456789012:role/of-the-task", RoleSessionName="task-5f0c"
+        )["Credentials"]
+        run, printed = executed(
+            stored,
+            tmp_path / "copied",
+            "copy_to_bucket",
+            "copy_to_bucket_op",
+            {
+                "AWS_ACCESS_KEY_ID": taken["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": taken["SecretAccessKey"],
+                "AWS_SESSION_TOKEN": taken["SessionToken"],
+                "AWS_ENDPOINT_URL": account.endpoint,
+            },
+            dry_run=True,
+        )
+    finally:
+        account.stop()
+    assert run.is_success, printed[-2000:]
+    assert "of arn:aws:iam::123456789012:role/of-the-task:" in printed, "a session's name would be wrong in a trust"
+    assert taken["SecretAccessKey"] not in printed
+    assert taken["SessionToken"] not in printed
+
+
+def test_a_dry_run_to_a_bucket_without_credentials_says_so_and_succeeds(stored: Location, tmp_path: Path) -> None:
+    nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/no"}
+    run, printed = executed(
+        stored, tmp_path / "copied", "copy_to_bucket", "copy_to_bucket_op", nobody, dry_run=True, selection="daily"
+    )
+    assert run.is_success, printed[-2000:]
+    assert "daily: 5 values would go to s3://of-acme/stored" in printed
+    assert "Whose credentials this run has is not known: There are no AWS credentials here" in printed
 
 
 def test_the_verifying_job_loads_by_the_new_io_manager_and_finds_what_differs(stored: Location, tmp_path: Path) -> None:
