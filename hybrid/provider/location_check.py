@@ -94,6 +94,7 @@ class LocationCheck(Resource):
     def create(self, inputs: Properties, call: Call) -> Existing:
         """Check it. Raises one ``HybridError`` with all that is wrong; warnings are reported and kept."""
         location = _location(inputs)
+        call.check()
         call.report.status("loading the definitions")
         found = check_location(location, call.wait)
         error = refusal(location.code.name, found)

@@ -14,6 +14,7 @@ from hybrid.provider.properties import UNKNOWN, encode
 from hybrid.provider.report import EngineLog
 from hybrid.provider.resource import Call, CancelledError
 from hybrid.provider.server import Provider
+from tests.emulated.checkout import until
 
 pytestmark = pytest.mark.unit
 
@@ -153,12 +154,28 @@ def test_no_code_of_the_location_runs_in_a_preview(inputs, ran):
     assert ran.exists(), "the update does run it"
 
 
-def test_an_update_that_is_stopped_stops_the_code(inputs, report):
+def test_an_update_that_is_stopped_starts_no_code(inputs, report, ran):
     stopped = threading.Event()
     stopped.set()
 
     with pytest.raises(CancelledError):
         resource.create(inputs, Call(report, stopped))
+    assert not ran.exists()
+
+
+def test_an_update_that_is_stopped_stops_the_code(inputs, report, ran, tmp_path):
+    stopped = threading.Event()
+    (tmp_path / "environment/bin/dagster").write_text(f"#!/bin/sh\ntouch {ran}\nexec sleep 600\n")
+
+    def stop_once_it_runs():
+        until(ran.exists, seconds=30, what="the code to be started")
+        stopped.set()
+
+    person = threading.Thread(target=stop_once_it_runs)
+    person.start()
+    with pytest.raises(CancelledError):
+        resource.create(inputs, Call(report, stopped))
+    person.join()
 
 
 @pytest.mark.parametrize(
