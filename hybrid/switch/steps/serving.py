@@ -26,6 +26,7 @@ class Serve(SwitchStep):
 
     def do(self, facts: Facts, note: Note) -> None:
         self.work.set_phase("serve")
+        self.release_variables()
         self.work.up(self._left())
 
     def _left(self) -> float | None:
