@@ -76,6 +76,7 @@ def test_an_agent_that_cannot_load_what_serverless_runs_stands_by_until_the_hand
     go(world)
     world.is_hybrid()
     back(world)
+    world.is_serverless()
     assert world.stands_by, "beside Serverless again"
 
 
