@@ -248,6 +248,7 @@ def test_a_wrong_passphrase_is_found_before_anything_is_made(place: Serverless) 
     assert "incorrect passphrase" in answer.err
     assert "stand up the stack" not in answer.err, "it is found at the first step"
     assert standing(place) == before
+    assert place.hybrid("switch", "back", "local", "--yes").code == 0, "what was only looked at is over by that"
 
 
 def test_a_token_that_is_refused_changes_nothing(place: Serverless) -> None:
