@@ -95,9 +95,10 @@ class Settings(Spec):
     environment_variables: tuple[VariableSettings, ...] = ()
     """Environment variables of code locations, kept in Dagster+."""
 
-    phase: Literal["prepare", "serve"] = "serve"
+    phase: Literal["prepare", "standby", "serve"] = "serve"
     """prepare stands up everything that does not touch the deployment: no code location is registered and nothing is
-    waited for. serve is the whole stack."""
+    waited for. standby is the same, and the agent takes no work, whatever `agent.queues` says: for a deployment that
+    still runs what this agent cannot load. serve is the whole stack."""
 
     own_queue: OwnQueueSettings | None = None
     """An agent queue of the stack's own, by which locations go from Serverless to Hybrid one at a time. Default: none;
@@ -113,6 +114,11 @@ class Settings(Spec):
     def embedded(self) -> bool:
         """Whether Dagster+ is the emulator on this machine."""
         return self.organization is None
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether the agent takes no work. On a queue of its own it is handed nothing of others'."""
+        return self.phase == "standby" and self.own_queue is None
 
     def registers(self, location: str) -> bool:
         """Whether `up` tells Dagster+ of a location that the stack serves."""

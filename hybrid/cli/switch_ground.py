@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,17 @@ def strategy_of(stack: str, wanted: Strategy) -> Strategy:
 
     found = read_journal(journal_of(identity(Workspace.of_this_checkout(), stack)))
     return wanted if found is None or stage_of(found[1]) == "back" else strategy_in(found[1], wanted)
+
+
+def is_begun(stack: str) -> bool:
+    """Whether the stack's journal has a switch that is on its way, or done."""
+    from hybrid.engine.stack import identity
+    from hybrid.switch.journal import read_journal
+    from hybrid.switch.run import stage_of
+    from hybrid.switch.stack_work import journal_of
+
+    found = read_journal(journal_of(identity(Workspace.of_this_checkout(), stack)))
+    return found is not None and stage_of(found[1]) not in ("new", "back")
 
 
 @contextmanager
@@ -92,6 +103,7 @@ def work_of(
             workspace=workspace,
             who=who,
             client=client,
+            beside=lambda deployment: client_of(who, patient=True, deployment=deployment),
             pulumi=pulumi_with_progress,
             note=note,
             progress=lambda: _updating(aside),
@@ -128,8 +140,6 @@ def _gate(workspace: Workspace, who: StackIdentity) -> None:
 
 def _values(aside: Callable[[], AbstractContextManager[None]], command: str, *arguments: str) -> ValuesDone:
     """`hybrid assets`, as a process of its own: it has its own answer to Ctrl-C, and its memory ends with it."""
-    from hybrid.switch.work import ValuesDone
-
     typed = [sys.executable, "-m", "hybrid.cli.main", "assets", command, *arguments, "--json"]
     with aside():
         ended = subprocess.run(typed, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
@@ -140,8 +150,15 @@ def _values(aside: Callable[[], AbstractContextManager[None]], command: str, *ar
             f"`hybrid assets {command} {arguments[0]}` ended with {ended.returncode}; its words stand above.",
             next_step="mend that, or give --no-values to switch without them (nothing on Hybrid could read them).",
         )
-    answer: dict[str, Any] = json.loads(ended.stdout)
-    counts = answer.get("counts") or {key: each for key, each in answer.items() if isinstance(each, int)}
-    numbers = {key: each for key, each in counts.items() if isinstance(each, int) and not isinstance(each, bool)}
-    told = ", ".join(f"{each} {key.replace('_', ' ')}" for key, each in numbers.items() if each) or "none is stored"
-    return ValuesDone(f"Stored values, {'compared' if command == 'verify' else 'copied'}: {told}.", numbers)
+    return values_done(command, json.loads(ended.stdout))
+
+
+def values_done(command: str, answer: Mapping[str, Any]) -> ValuesDone:
+    """What `hybrid assets copy` or `verify` answered: how many values by what became of them, and their bytes."""
+    from hybrid.switch.work import ValuesDone
+
+    counts = {key: number for key, number in answer["values"].items() if number}
+    told = ", ".join(f"{number} {key.replace('_', ' ')}" for key, number in counts.items()) or "none is stored"
+    size = f" ({answer['bytes']} bytes)" if answer["bytes"] else ""
+    facts = {**counts, "bytes": answer["bytes"]}
+    return ValuesDone(f"Stored values, {'compared' if command == 'verify' else 'copied'}: {told}{size}.", facts)

@@ -19,9 +19,10 @@ from hybrid.errors import HybridError, NotReadyError, StoppedError
 from hybrid.pipeline.rollback import READY
 from hybrid.pipeline.smoke import SmokeJob, smoke_run
 from hybrid.redaction import Token
-from hybrid.switch import kept
+from hybrid.switch import kept, taken_variables
 from hybrid.switch.drain import Drain, Runs
 from hybrid.switch.paused import PausedFile, WasOn
+from hybrid.switch.standby import can_load
 from hybrid.switch.work import (
     MARKER,
     AgentType,
@@ -30,6 +31,7 @@ from hybrid.switch.work import (
     OwnQueue,
     SmokeDone,
     SwitchRights,
+    TakenVariable,
     ValuesDone,
     Wanted,
 )
@@ -56,12 +58,14 @@ class SmokeGiven:
 
 @dataclass
 class StackSwitchWork:
-    """See ``SwitchWork``. ``client`` outlasts a Dagster+ that goes away for a while; ``gates``, ``copies`` and
+    """See ``SwitchWork``. ``client`` outlasts a Dagster+ that goes away for a while, ``beside`` makes one for another
+    deployment; ``gates``, ``copies`` and
     ``verifies`` are the commands' own ways to check locations and to copy values; ``progress`` shows an update."""
 
     workspace: Workspace
     who: StackIdentity
     client: PlusClient
+    beside: Callable[[str], AbstractContextManager[PlusClient]]
     pulumi: Callable[[], Pulumi]
     note: Callable[[str], None]
     progress: Callable[[], AbstractContextManager[Listener]]
@@ -132,6 +136,16 @@ class StackSwitchWork:
             return None
         return sorted({each.name for each in found} - {MARKER})
 
+    def taken_variables(self) -> Sequence[TakenVariable]:
+        return taken_variables.taken(self.client, self.who.settings.environment_variables)
+
+    def variables_without_value(self) -> Sequence[tuple[str, str]]:
+        declared = self.who.settings.environment_variables
+        return list(taken_variables.without_value(declared, self.environ, self._file()))
+
+    def check_engine(self) -> None:
+        self._engine.check()
+
     def rights(self) -> SwitchRights:
         found = self.client.rights()
         # seeing agent tokens takes the role that may switch, Organization Admin
@@ -152,11 +166,14 @@ class StackSwitchWork:
         return [Wanted(folder.name, images.get(folder.name), folder.agent_queue) for folder in folders]
 
     def _images(self) -> Mapping[str, str]:
-        if not self.who.settings.agent.needs_images or self.phase() == "prepare":
+        if not self.who.settings.agent.needs_images or self.phase() in {"prepare", "standby"}:
             return {}
         outputs = self._engine.outputs_of(READY)
         loaded = outputs.get("loaded")
         return dict(loaded) if isinstance(loaded, Mapping) else {}
+
+    def loads(self, document: Document) -> bool:
+        return can_load(document, needs_images=self.who.settings.agent.needs_images)
 
     def ping(self, location: str) -> None:
         self.client.ping_location(location)
@@ -180,6 +197,19 @@ class StackSwitchWork:
         except PlusForbidden:
             return None
         return next((Marker(each.id) for each in found if each.name == MARKER), None)
+
+    def marked_elsewhere(self) -> Sequence[str]:
+        from hybrid.plus import PlusForbidden, PlusNotFound
+
+        found = []
+        for name in sorted({each.name for each in self.client.deployments()} - {self.deployment}):
+            try:
+                with self.beside(name) as client:
+                    if any(each.name == MARKER for each in client.environment_variables()):
+                        found.append(name)
+            except (PlusForbidden, PlusNotFound):
+                continue
+        return found
 
     def make_marker(self, text: str) -> Marker:
         from hybrid.plus import Scopes
@@ -278,6 +308,21 @@ class StackSwitchWork:
 
     def kept_documents(self, digest: str) -> Mapping[str, Document]:
         return kept.kept(self._documents, digest)
+
+    def keep_variables(self) -> str:
+        found = taken_variables.found(self.client, self.who.settings.environment_variables)
+        return kept.keep(self._variables, taken_variables.documents(found))
+
+    def release_variables(self, digest: str) -> None:
+        for name in taken_variables.release(self.client, kept.kept(self._variables, digest)):
+            self.note(f"{name} makes place for the stack's")
+
+    def restore_variables(self, digest: str) -> Sequence[str]:
+        return taken_variables.restore(self.client, kept.kept(self._variables, digest))
+
+    @property
+    def _variables(self) -> Path:
+        return self.who.folder.root / "serverless-variables.json"
 
     @property
     def _documents(self) -> Path:

@@ -10,7 +10,7 @@ from hybrid.plus import Agent, CodeLocationStatus
 
 Document = dict[str, Any]
 AgentType = Literal["HYBRID", "SERVERLESS"]
-Phase = Literal["prepare", "serve"]
+Phase = Literal["prepare", "standby", "serve"]
 
 MARKER: Final = "HYBRID_SWITCH"
 """The variable of the deployment that says to other machines that a switch is at work. Dagster+ refuses a second one of
@@ -49,6 +49,15 @@ class Marker:
     """The variable ``MARKER`` as it stands; its value, who and when, is for people and is not asked for."""
 
     id: str
+
+
+@dataclass(frozen=True)
+class TakenVariable:
+    """An environment variable at whose place the stack has its own. ``is_told``: Dagster+ tells its value."""
+
+    id: str
+    name: str
+    is_told: bool
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,18 @@ class SwitchWork(Protocol):
         """Of the deployment's variables, the marker aside; None: the token may not see them."""
         ...
 
+    def taken_variables(self) -> Sequence[TakenVariable]:
+        """Those at whose place the stack has its own."""
+        ...
+
+    def variables_without_value(self) -> Sequence[tuple[str, str]]:
+        """Of the stack: their names, and where the value was looked for."""
+        ...
+
+    def check_engine(self) -> None:
+        """Raises ``HybridError`` when the stack's state, or the key of its secrets, is not to be had."""
+        ...
+
     def rights(self) -> SwitchRights: ...
     def fingerprint(self) -> str:
         """Of what a plan rests on (``OrganizationState.fingerprint``)."""
@@ -132,6 +153,10 @@ class SwitchWork(Protocol):
 
     def wanted(self) -> Sequence[Wanted]:
         """The locations that the stack serves."""
+        ...
+
+    def loads(self, document: Document) -> bool:
+        """Whether the stack's agent could load what Serverless runs by that document."""
         ...
 
     def ping(self, location: str) -> None:
@@ -144,6 +169,10 @@ class SwitchWork(Protocol):
     def put_document(self, document: Document) -> None: ...
     def delete_location(self, name: str) -> None: ...
     def marker(self) -> Marker | None: ...
+    def marked_elsewhere(self) -> Sequence[str]:
+        """Other full deployments of the organization that have a marker, as far as the token may see."""
+        ...
+
     def make_marker(self, text: str) -> Marker: ...
     def remove_marker(self, id: str) -> None: ...
 
@@ -196,4 +225,16 @@ class SwitchWork(Protocol):
 
     def kept_documents(self, digest: str) -> Mapping[str, Document]:
         """Raises ``HybridError`` when they are not there, or others are."""
+        ...
+
+    def keep_variables(self) -> str:
+        """``taken_variables``, with their values, on disk when this returns; their digest."""
+        ...
+
+    def release_variables(self, digest: str) -> None:
+        """The kept ones go, so that the stack's can come. Idempotent."""
+        ...
+
+    def restore_variables(self, digest: str) -> Sequence[str]:
+        """Each kept one as it was. Idempotent. Names of those whose value nobody knew."""
         ...

@@ -9,6 +9,7 @@ from hybrid.switch.choices import PlanGiven
 from hybrid.switch.serverless_agents import serverless_agents
 from hybrid.switch.steps.step import Facts, Note, SwitchStep
 from hybrid.switch.waiting import wait_for
+from hybrid.switch.work import Phase
 
 
 class Preflight(SwitchStep):
@@ -29,6 +30,9 @@ class Preflight(SwitchStep):
             self._refuse_other(plan)
         self._refuse_without_rights()
         self._refuse_unserved()
+        self.work.check_engine()
+        self._refuse_without_values()
+        self._say_what_is_taken()
         serverless = serverless_agents(work.agents())
         note(
             {
@@ -85,6 +89,27 @@ class Preflight(SwitchStep):
                 next_step="add them to `hybrid:locations`, delete them in Dagster+, or give --leave-unserved.",
             )
 
+    def _refuse_without_values(self) -> None:
+        """The program asks for them when locations are served, which is when no agent serves them."""
+        missing = self.work.variables_without_value()
+        if missing:
+            raise SettingsError(
+                f"No value is at hand for {', '.join(name for name, _ in missing)}.",
+                why="\n".join(f"{name}: there is no {where}" for name, where in missing),
+                next_step="set what is missing (docs/environment-variables.md), then run it again.",
+            )
+
+    def _say_what_is_taken(self) -> None:
+        taken = self.work.taken_variables()
+        told, untold = ([each.name for each in taken if each.is_told is known] for known in (True, False))
+        if told:
+            self.tell(f"The stack takes over {', '.join(told)}; `back` puts the former values back.")
+        if untold:
+            self.tell(
+                f"The stack takes over {', '.join(untold)}, whose values Dagster+ does not tell this token: `back` "
+                "cannot put them back. Have them at hand, or use a token that may view them."
+            )
+
 
 class Prepare(SwitchStep):
     """The stack without its locations."""
@@ -96,14 +121,27 @@ class Prepare(SwitchStep):
     def do(self, facts: Facts, note: Note) -> None:
         if "phase" not in facts:
             note({"phase": self.work.phase()})
-        self.work.set_phase("prepare")
+        beside = self._beside()
+        note({"beside": beside})
+        self.work.set_phase(beside)
         self.work.up()
+
+    def _beside(self) -> Phase:
+        """An agent that cannot load what Serverless runs stands by: it would try again and again, hear of the hand-over
+        only in between (``stacks.standby.standing_by``), and fail what it takes from Serverless's queue. It
+        starts anew with the hand-over, which takes seconds; so one that can load it does not stand by."""
+        foreign = sorted(name for name, each in self.work.documents().items() if not self.work.loads(each))
+        if not foreign:
+            return "prepare"
+        few = f"{', '.join(foreign[:3])}{' …' if len(foreign) > 3 else ''}"
+        self.tell(f"The agent takes no work until the hand-over: it could not load what Serverless runs ({few}).")
+        return "standby"
 
     def take_back(self, facts: Facts) -> None:
         """The stack lets go of its locations. That they stay in Dagster+ is the provider's doing: what a deployment on
         Serverless has under their names is Serverless's."""
         if self.given.journal.last("serve") is not None:
-            self.work.set_phase("prepare")
+            self.work.set_phase(facts.get("beside", "prepare"))
             self.work.up()
         if "phase" in facts:
             self.work.set_phase(facts["phase"])

@@ -26,6 +26,7 @@ class Serve(SwitchStep):
 
     def do(self, facts: Facts, note: Note) -> None:
         self.work.set_phase("serve")
+        self.release_variables()
         self.work.up(self._left())
 
     def _left(self) -> float | None:
@@ -37,7 +38,7 @@ class Serve(SwitchStep):
 
     def take_back(self, facts: Facts) -> None:
         """In the file alone: while the deployment is HYBRID, an `up` would take the locations away."""
-        self.work.set_phase("prepare")
+        self.work.set_phase(self.of("prepare").get("beside", "prepare"))
 
 
 class Loaded(SwitchStep):

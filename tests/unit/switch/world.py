@@ -6,13 +6,14 @@ import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hybrid.errors import EngineError, NotReadyError, SettingsError
 from hybrid.plus import Agent, CodeLocationStatus, Failure, PlusRejected
 from hybrid.switch import kept
-from hybrid.switch.work import Marker, OwnQueue, SmokeDone, SwitchRights, ValuesDone, Wanted
+from hybrid.switch.work import Marker, OwnQueue, SmokeDone, SwitchRights, TakenVariable, ValuesDone, Wanted
 
 NAMES = tuple(f"location_{number}" for number in range(10))
 ON = ("schedule nightly (location_0)", "sensor watcher (location_1)")
@@ -58,6 +59,17 @@ class World:
     without: list[str] = field(default_factory=list)
     unanswered: set[str] = field(default_factory=set)
     agent_up: bool = False
+    stands_by: bool = False
+    loads_theirs: bool = False
+    """Whether the stack's agent could load what Serverless runs."""
+    grabbed: list[str] = field(default_factory=list)
+    """When the agent took what only Serverless could do: it hangs on that, and the work is lost."""
+    variables: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By name: the id and the value that Dagster+ has."""
+    own_variables: dict[str, str] = field(default_factory=dict)
+    """The stack's, by name."""
+    values_told: bool = True
+    valueless: list[tuple[str, str]] = field(default_factory=list)
     on: set[str] = field(default_factory=lambda: set(ON))
     record: set[str] | None = None
     at_source: dict[str, int] = field(default_factory=lambda: dict(VALUES))
@@ -74,6 +86,8 @@ class World:
     others: tuple[str, ...] = ()
     marked: Marker | None = None
     markers: int = 0
+    neighbours: list[World] = field(default_factory=list)
+    """Other deployments of the organization."""
     plan_fingerprint: str = "f1"
     given_rights: SwitchRights = field(default_factory=lambda: SwitchRights(True, True, True))
     smoke_status: str = "SUCCESS"
@@ -99,10 +113,17 @@ class World:
         self.calls.append(name)
         self._fault(name, after=False)
         answer = change()
+        if self._grabs():
+            self.grabbed.append(name)
         self.without += [f"{each} after {name}" for each in self.told if not self._has_agent(self.told[each])]
         self._fault(name, after=True)
         self.tick()
         return answer
+
+    def _grabs(self) -> bool:
+        takes_all = self.agent_up and not self.stands_by and self.agent_queue is None
+        theirs = any("image" not in document for document in self.told.values())
+        return self.type == "SERVERLESS" and takes_all and theirs and not self.loads_theirs
 
     def _has_agent(self, document: Mapping[str, Any]) -> bool:
         """Whether an agent that can run it is there and takes the requests of its queue."""
@@ -112,7 +133,7 @@ class World:
         if "image" not in document:
             return self.type == "SERVERLESS"
         queue = document.get("agent_queue")
-        return queue == self.agent_queue and (queue is not None or self.type == "HYBRID")
+        return not self.stands_by and queue == self.agent_queue and (queue is not None or self.type == "HYBRID")
 
     def _look(self, name: str) -> None:
         self._fault(name, after=False)
@@ -188,8 +209,22 @@ class World:
     def variable_names(self) -> list[str]:
         return ["STRIPE_KEY"]
 
+    def taken_variables(self) -> list[TakenVariable]:
+        self._look("taken_variables")
+        listed = self.variables.items()
+        return [TakenVariable(id, name, self.values_told) for name, (id, _) in listed if name in self.own_variables]
+
+    def variables_without_value(self) -> list[tuple[str, str]]:
+        return self.valueless
+
+    def check_engine(self) -> None:
+        self._look("check_engine")
+
     def rights(self) -> SwitchRights:
         return self.given_rights
+
+    def loads(self, document: Mapping[str, Any]) -> bool:
+        return self.loads_theirs or "image" in document
 
     def ping(self, location: str) -> None:
         self._look("ping")
@@ -225,6 +260,9 @@ class World:
 
     def marker(self) -> Marker | None:
         return self.marked
+
+    def marked_elsewhere(self) -> list[str]:
+        return [each.deployment for each in self.neighbours if each.marked is not None]
 
     def make_marker(self, text: str) -> Marker:
         def make() -> Marker:
@@ -263,7 +301,8 @@ class World:
 
     def _up(self, limit: float | None) -> None:
         self.agent_up, self.agent_queue = True, self.queue.name if self.queue else None
-        if self.file_phase == "prepare":
+        self.stands_by = self.file_phase == "standby" and self.queue is None
+        if self.file_phase in {"prepare", "standby"}:
             self._register(self.queue.locations if self.queue else ())
             if self.type == "HYBRID" and self.stack_told:  # what Pulumi does with resources that a program left out
                 self.told, self.lost = {}, True
@@ -275,6 +314,7 @@ class World:
             self.told[name] = hybrid_document(name, self.agent_queue)
         if self.queue is not None:
             self.registered = NAMES
+        self._set_variables()
         self.stack_told = True
         if limit is not None and not self.agent_comes:
             self.clock += limit
@@ -282,6 +322,13 @@ class World:
         self.clock += 5
         if not self.agent_comes or self.fails_to_load:
             raise EngineError("`up` failed: a location did not load, or the agent did not come.")
+
+    def _set_variables(self) -> None:
+        """As the provider does, which takes nobody's variable away."""
+        for name, value in self.own_variables.items():
+            if self.variables.get(name, ("", value))[1] != value:
+                raise EngineError(f"There is an environment variable {name} already.")
+            self.variables.setdefault(name, (f"of-the-stack-{self.clock}", value))
 
     def _register(self, names: Sequence[str]) -> None:
         """As the provider does: of what the program left out it leaves alone what is on no queue of ours."""
@@ -294,6 +341,8 @@ class World:
         for name in moving:
             self.told[name], self.told_at[name] = hybrid_document(name, self.agent_queue), self.clock
         self.registered = tuple(names)
+        if names:
+            self._set_variables()
 
     def gate(self) -> None:
         self._effect("gate", lambda: None)
@@ -351,6 +400,28 @@ class World:
     def kept_documents(self, digest: str) -> Mapping[str, dict[str, Any]]:
         return kept.kept(self.folder / "documents.json", digest)
 
+    def keep_variables(self) -> str:
+        found = {id: {"name": name, "value": value} for name, (id, value) in self.variables.items()}
+        mine = {id: each for id, each in found.items() if each["name"] in self.own_variables}
+        digest: str = self._effect("keep_variables", lambda: kept.keep(self.folder / "variables.json", mine))
+        return digest
+
+    def release_variables(self, digest: str) -> None:
+        for id, former in kept.kept(self.folder / "variables.json", digest).items():
+            if self.variables.get(former["name"], ("",))[0] == id:
+                self._effect("release_variable", partial(self.variables.pop, former["name"]))
+
+    def restore_variables(self, digest: str) -> list[str]:
+        former = kept.kept(self.folder / "variables.json", digest)
+        if not self.values_told:
+            return [each["name"] for each in former.values()]
+        for each in former.values():
+            again = (f"again-{self.clock}", each["value"])
+            self._effect(
+                "restore_variable", lambda name=each["name"], again=again: self.variables.update({name: again})
+            )
+        return []
+
     # What it has to be at the ends
 
     def is_hybrid(self) -> None:
@@ -363,6 +434,7 @@ class World:
         assert self.on == set(ON), "schedules and sensors are not as before"
         assert self.copied == self.at_source, "a value was lost"
         assert self.marked is None, "the marker keeps others out for ever"
+        assert not self.grabbed, "the agent took what only Serverless can do"
 
     def is_serverless(self, phase: str | None = None) -> None:
         assert self.type == "SERVERLESS"
@@ -375,6 +447,8 @@ class World:
         assert not self.stack_told, "the next `up` or `down` of the stack would take locations from Serverless"
         assert self.on == set(ON), "schedules and sensors are not as before"
         assert self.marked is None, "the marker keeps others out for ever"
+        assert not self.grabbed, "the agent took what only Serverless can do"
+        assert not self._grabs(), "the agent that still stands takes what only Serverless can do"
 
 
 def _agent(id: str, label: str, type: str, heartbeat: float, *, running: bool) -> Agent:
