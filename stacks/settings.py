@@ -20,7 +20,7 @@ from hybrid.workspace import checked_stack_name
 from stacks.asset_value_settings import AssetValueSettings
 from stacks.aws_settings import AwsSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
-from stacks.queue_settings import OwnQueueSettings
+from stacks.queue_settings import OwnQueueSettings, standing_by
 from stacks.settings_words import NAMESPACE, allowed, key_of
 from stacks.variable_settings import VariableSettings, without_repetition
 
@@ -95,9 +95,10 @@ class Settings(Spec):
     environment_variables: tuple[VariableSettings, ...] = ()
     """Environment variables of code locations, kept in Dagster+."""
 
-    phase: Literal["prepare", "serve"] = "serve"
+    phase: Literal["prepare", "standby", "serve"] = "serve"
     """prepare stands up everything that does not touch the deployment: no code location is registered and nothing is
-    waited for. serve is the whole stack."""
+    waited for. standby is the same, and the agent takes no work, whatever `agent.queues` says: for a deployment that
+    still runs what this agent cannot load. serve is the whole stack."""
 
     own_queue: OwnQueueSettings | None = None
     """An agent queue of the stack's own, by which locations go from Serverless to Hybrid one at a time. Default: none;
@@ -169,6 +170,8 @@ def parse(values: Mapping[str, Any], *, stack: str, source: str) -> Settings:
             next_step=f"mend {source}; docs/settings.md lists every key.",
         ) from None
     changes: dict[str, Any] = {} if settings.environment else {"environment": checked_stack_name(stack)}
+    if settings.own_queue is None and settings.phase == "standby":
+        changes["agent"] = settings.agent.model_copy(update=standing_by(settings.agent))
     if settings.own_queue is not None:
         queues = settings.own_queue.queues_of(settings.agent.queues)
         changes["agent"] = settings.agent.model_copy(update={"queues": queues})

@@ -61,8 +61,10 @@ def up(stack: StackName = "local", yes: Yes = False, policies: Policies = False,
     outcome = _run(stack, "up", policies=policies)
     note("Nothing had to change." if not outcome.changes else f"Done: {_counts(outcome)}.")
     ready = print_standing(stack, as_json=as_json, more=_said(outcome) if policies else None)
-    if identity(Workspace.of_this_checkout(), stack).settings.phase == "prepare":
-        note("The phase is prepare: the agent is started, no location is registered, and nothing is waited for.")
+    phase = identity(Workspace.of_this_checkout(), stack).settings.phase
+    if phase != "serve":
+        takes = ", it takes no work" if phase == "standby" else ""
+        note(f"The phase is {phase}: the agent is started{takes}, no location is registered, and nothing is waited for.")
     elif not ready:
         raise typer.Exit(NotReadyError.exit_code)
 

@@ -34,7 +34,7 @@ class StackFacts:
     stack: str
     agent: Literal["local", "docker", "ecs"]
     served: tuple[str, ...]
-    phase: Literal["prepare", "serve"]
+    phase: Literal["prepare", "standby", "serve"]
     io_manager: bool
 
 

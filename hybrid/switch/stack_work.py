@@ -152,11 +152,16 @@ class StackSwitchWork:
         return [Wanted(folder.name, images.get(folder.name), folder.agent_queue) for folder in folders]
 
     def _images(self) -> Mapping[str, str]:
-        if not self.who.settings.agent.needs_images or self.phase() == "prepare":
+        if not self.who.settings.agent.needs_images or self.phase() in {"prepare", "standby"}:
             return {}
         outputs = self._engine.outputs_of(READY)
         loaded = outputs.get("loaded")
         return dict(loaded) if isinstance(loaded, Mapping) else {}
+
+    def loads(self, document: Document) -> bool:
+        """Files of a PEX are given to Serverless alone, and what is an image there lies in a registry of Dagster+'s."""
+        needs = self.who.settings.agent.needs_images
+        return not (needs or document.get("pex_metadata") or document.get("image"))
 
     def ping(self, location: str) -> None:
         self.client.ping_location(location)

@@ -10,7 +10,7 @@ from hybrid.plus import Agent, CodeLocationStatus
 
 Document = dict[str, Any]
 AgentType = Literal["HYBRID", "SERVERLESS"]
-Phase = Literal["prepare", "serve"]
+Phase = Literal["prepare", "standby", "serve"]
 
 MARKER: Final = "HYBRID_SWITCH"
 """The variable of the deployment that says to other machines that a switch is at work. Dagster+ refuses a second one of
@@ -132,6 +132,10 @@ class SwitchWork(Protocol):
 
     def wanted(self) -> Sequence[Wanted]:
         """The locations that the stack serves."""
+        ...
+
+    def loads(self, document: Document) -> bool:
+        """Whether the stack's agent could load what Serverless runs by that document."""
         ...
 
     def ping(self, location: str) -> None:

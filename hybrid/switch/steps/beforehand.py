@@ -9,6 +9,7 @@ from hybrid.switch.choices import PlanGiven
 from hybrid.switch.serverless_agents import serverless_agents
 from hybrid.switch.steps.step import Facts, Note, SwitchStep
 from hybrid.switch.waiting import wait_for
+from hybrid.switch.work import Phase
 
 
 class Preflight(SwitchStep):
@@ -96,14 +97,27 @@ class Prepare(SwitchStep):
     def do(self, facts: Facts, note: Note) -> None:
         if "phase" not in facts:
             note({"phase": self.work.phase()})
-        self.work.set_phase("prepare")
+        beside = self._beside()
+        note({"beside": beside})
+        self.work.set_phase(beside)
         self.work.up()
+
+    def _beside(self) -> Phase:
+        """An agent that cannot load what Serverless runs stands by: it would try again and again, hear of the hand-over
+        only in between (``stacks.queue_settings.standing_by``), and fail what it takes from Serverless's queue. It
+        starts anew with the hand-over, which takes seconds; so one that can load it does not stand by."""
+        foreign = sorted(name for name, each in self.work.documents().items() if not self.work.loads(each))
+        if not foreign:
+            return "prepare"
+        few = f"{', '.join(foreign[:3])}{' …' if len(foreign) > 3 else ''}"
+        self.tell(f"The agent takes no work until the hand-over: it could not load what Serverless runs ({few}).")
+        return "standby"
 
     def take_back(self, facts: Facts) -> None:
         """The stack lets go of its locations. That they stay in Dagster+ is the provider's doing: what a deployment on
         Serverless has under their names is Serverless's."""
         if self.given.journal.last("serve") is not None:
-            self.work.set_phase("prepare")
+            self.work.set_phase(facts.get("beside", "prepare"))
             self.work.up()
         if "phase" in facts:
             self.work.set_phase(facts["phase"])

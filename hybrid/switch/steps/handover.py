@@ -30,7 +30,10 @@ class Documents(SwitchStep):
     def take_back(self, facts: Facts) -> None:
         if "digest" not in facts:
             return
-        kept, present = self.work.kept_documents(facts["digest"]), self.work.documents()
+        kept = self.work.kept_documents(facts["digest"])
+        if self.of("prepare").get("beside") == "standby" and self.given.journal.last("serve") is not None:
+            self.work.up()  # first the agent stands by again, else it tries to load what is put back
+        present = self.work.documents()
         for name in sorted(kept):
             if said(present.get(name)) != said(kept[name]):
                 self.work.put_document(dict(kept[name]))

@@ -17,7 +17,7 @@ from hybrid.switch.steps.quiet import Drain
 from hybrid.switch.steps.serving import Departure, Loaded, is_loaded, not_loaded
 from hybrid.switch.steps.step import Facts, Note, SwitchStep
 from hybrid.switch.waiting import wait_for
-from hybrid.switch.work import Wanted
+from hybrid.switch.work import Phase, Wanted
 
 
 class PrepareOnQueue(Prepare):
@@ -30,6 +30,10 @@ class PrepareOnQueue(Prepare):
         if found is None:
             self.work.set_own_queue(self.choices.queue)
         super().do(facts, note)
+
+    def _beside(self) -> Phase:
+        """On its own queue it is handed nothing of Serverless's."""
+        return "prepare"
 
     def take_back(self, facts: Facts) -> None:
         """In the file alone: what stands keeps its queue. By the default one it would take Serverless's work."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hybrid.errors import SettingsError
 from stacks import reference
+from stacks.queue_settings import STANDBY_QUEUE
 from stacks.settings import from_file, from_pulumi, parse
 
 pytestmark = pytest.mark.unit
@@ -201,6 +202,17 @@ def test_the_reference_page_tells_kinds_apart_and_each_key_once() -> None:
     assert rows.count("hybrid:agent.queues") == 1, "what all kinds have stands with all kinds"
     assert rows.count("hybrid:agent.kind") == 3
     assert "hybrid:aws.locationRoles.<name>.policyArns" in page, "a name of one's own is shown as such"
+
+
+def test_an_agent_that_stands_by_is_handed_nothing_and_loads_nothing() -> None:
+    agent = {"kind": "local", "queues": {"additional": ["gpu"]}, "allowedLocations": ["alpha"]}
+    found = parse({"phase": "standby", "agent": agent}, stack="a", source="f")
+    assert found.agent.queues.include_default is False, "it would take Serverless's requests"
+    assert found.agent.queues.additional == (STANDBY_QUEUE,), "a queue of the team's has locations"
+    assert found.agent.allowed_locations == (), "none, and not all"
+    assert not found.registers("alpha")
+    own = parse({"phase": "standby", "ownQueue": {"name": "hybrid"}, "agent": agent}, stack="a", source="f")
+    assert own.agent.queues.additional == ("gpu", "hybrid"), "on its own queue it need not stand by"
 
 
 def test_an_own_queue_leaves_the_default_one_to_others() -> None:

@@ -67,6 +67,26 @@ def test_the_phase_is_as_it_was_after_the_way_back(world: World, phase: str | No
     world.is_serverless(phase)
 
 
+def test_an_agent_that_cannot_load_what_serverless_runs_stands_by_until_the_hand_over(world: World) -> None:
+    told: list[str] = []
+    switching(world, told=told).forward(until="documents")
+    assert world.stands_by, "it would hang on what it cannot load, and fail what it takes"
+    assert any("takes no work until the hand-over" in text and "location_0" in text for text in told)
+    go(world)
+    world.is_hybrid()
+    back(world)
+    assert world.stands_by, "beside Serverless again"
+
+
+def test_an_agent_that_can_load_what_serverless_runs_need_not_start_anew_at_the_hand_over(world: World) -> None:
+    world.loads_theirs = True
+    switching(world).forward(until="documents")
+    assert world.file_phase == "prepare"
+    assert not world.stands_by
+    go(world)
+    world.is_hybrid()
+
+
 def test_every_single_kill_is_walked_on_from_and_taken_back(tmp_path: Path) -> None:
     fuse = 0
     while True:

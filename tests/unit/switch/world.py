@@ -58,6 +58,11 @@ class World:
     without: list[str] = field(default_factory=list)
     unanswered: set[str] = field(default_factory=set)
     agent_up: bool = False
+    stands_by: bool = False
+    loads_theirs: bool = False
+    """Whether the stack's agent could load what Serverless runs."""
+    grabbed: list[str] = field(default_factory=list)
+    """When the agent took what only Serverless could do: it hangs on that, and the work is lost."""
     on: set[str] = field(default_factory=lambda: set(ON))
     record: set[str] | None = None
     at_source: dict[str, int] = field(default_factory=lambda: dict(VALUES))
@@ -99,10 +104,17 @@ class World:
         self.calls.append(name)
         self._fault(name, after=False)
         answer = change()
+        if self._grabs():
+            self.grabbed.append(name)
         self.without += [f"{each} after {name}" for each in self.told if not self._has_agent(self.told[each])]
         self._fault(name, after=True)
         self.tick()
         return answer
+
+    def _grabs(self) -> bool:
+        takes_all = self.agent_up and not self.stands_by and self.agent_queue is None
+        theirs = any("image" not in document for document in self.told.values())
+        return self.type == "SERVERLESS" and takes_all and theirs and not self.loads_theirs
 
     def _has_agent(self, document: Mapping[str, Any]) -> bool:
         """Whether an agent that can run it is there and takes the requests of its queue."""
@@ -112,7 +124,7 @@ class World:
         if "image" not in document:
             return self.type == "SERVERLESS"
         queue = document.get("agent_queue")
-        return queue == self.agent_queue and (queue is not None or self.type == "HYBRID")
+        return not self.stands_by and queue == self.agent_queue and (queue is not None or self.type == "HYBRID")
 
     def _look(self, name: str) -> None:
         self._fault(name, after=False)
@@ -191,6 +203,9 @@ class World:
     def rights(self) -> SwitchRights:
         return self.given_rights
 
+    def loads(self, document: Mapping[str, Any]) -> bool:
+        return self.loads_theirs or "image" in document
+
     def ping(self, location: str) -> None:
         self._look("ping")
         if location in self.unanswered or not self._has_agent(self.told[location]):
@@ -263,7 +278,8 @@ class World:
 
     def _up(self, limit: float | None) -> None:
         self.agent_up, self.agent_queue = True, self.queue.name if self.queue else None
-        if self.file_phase == "prepare":
+        self.stands_by = self.file_phase == "standby" and self.queue is None
+        if self.file_phase in {"prepare", "standby"}:
             self._register(self.queue.locations if self.queue else ())
             if self.type == "HYBRID" and self.stack_told:  # what Pulumi does with resources that a program left out
                 self.told, self.lost = {}, True
@@ -363,6 +379,7 @@ class World:
         assert self.on == set(ON), "schedules and sensors are not as before"
         assert self.copied == self.at_source, "a value was lost"
         assert self.marked is None, "the marker keeps others out for ever"
+        assert not self.grabbed, "the agent took what only Serverless can do"
 
     def is_serverless(self, phase: str | None = None) -> None:
         assert self.type == "SERVERLESS"
@@ -375,6 +392,8 @@ class World:
         assert not self.stack_told, "the next `up` or `down` of the stack would take locations from Serverless"
         assert self.on == set(ON), "schedules and sensors are not as before"
         assert self.marked is None, "the marker keeps others out for ever"
+        assert not self.grabbed, "the agent took what only Serverless can do"
+        assert not self._grabs(), "the agent that still stands takes what only Serverless can do"
 
 
 def _agent(id: str, label: str, type: str, heartbeat: float, *, running: bool) -> Agent:
