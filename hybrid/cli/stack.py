@@ -64,7 +64,9 @@ def up(stack: StackName = "local", yes: Yes = False, policies: Policies = False,
     phase = identity(Workspace.of_this_checkout(), stack).settings.phase
     if phase != "serve":
         takes = ", it takes no work" if phase == "standby" else ""
-        note(f"The phase is {phase}: the agent is started{takes}, no location is registered, and nothing is waited for.")
+        note(
+            f"The phase is {phase}: the agent is started{takes}, no location is registered, and nothing is waited for."
+        )
     elif not ready:
         raise typer.Exit(NotReadyError.exit_code)
 

@@ -164,6 +164,14 @@ class SwitchWork(Protocol):
         """None: the file says nothing of it."""
         ...
 
+    def foresee(self) -> None:
+        """Get ready for ``tell_locations``, while nobody waits for it."""
+        ...
+
+    def tell_locations(self) -> Sequence[str]:
+        """Tell Dagster+ at once what the next ``up`` would say of the locations, as far as it is known; their names."""
+        ...
+
     def up(self, limit: float | None = None) -> None:
         """Bring the stack to what its file says. After ``limit`` seconds it is stopped: ``NotReadyError``."""
         ...

@@ -23,6 +23,7 @@ class Documents(SwitchStep):
     def do(self, facts: Facts, note: Note) -> None:
         if "digest" in facts:
             return  # what was kept first is what Serverless ran
+        self.work.foresee()  # not in the gap
         found = self.work.documents()
         loaded = [name for name, each in self.work.locations().items() if each.is_loaded and name in found]
         note({"digest": self.work.keep_documents(found), "locations": sorted(found), "loaded": sorted(loaded)})
