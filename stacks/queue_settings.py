@@ -45,4 +45,5 @@ def standing_by(agent: AnyAgentSpec) -> dict[str, object]:
     dagster_cloud/workspace/user_code_launcher/user_code_launcher.py); whatever it is told meanwhile has to wait. And
     requests that it takes from Serverless's queue fail.
     """
-    return {"queues": AgentQueues(include_default=False, additional=(STANDBY_QUEUE,)), "allowed_locations": ()}
+    queues = agent.queues.model_copy(update={"include_default": False, "additional": (STANDBY_QUEUE,)})
+    return {"queues": queues, "allowed_locations": ()}

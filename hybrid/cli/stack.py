@@ -63,10 +63,8 @@ def up(stack: StackName = "local", yes: Yes = False, policies: Policies = False,
     ready = print_standing(stack, as_json=as_json, more=_said(outcome) if policies else None)
     phase = identity(Workspace.of_this_checkout(), stack).settings.phase
     if phase != "serve":
-        takes = ", it takes no work" if phase == "standby" else ""
-        note(
-            f"The phase is {phase}: the agent is started{takes}, no location is registered, and nothing is waited for."
-        )
+        idle = " and takes no work" if phase == "standby" else ""
+        note(f"The phase is {phase}: the agent is started{idle}, no location is registered, nothing is waited for.")
     elif not ready:
         raise typer.Exit(NotReadyError.exit_code)
 

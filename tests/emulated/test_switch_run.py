@@ -200,6 +200,30 @@ def test_there_and_back_killed_on_the_way(place: Serverless) -> None:
     assert said["stage"] == "back"
 
 
+def test_ctrl_c_says_how_it_goes_on_and_it_does(place: Serverless) -> None:
+    run = ("switch", "run", "local", "--yes", "--no-values")
+    process = place.checkout.start(*run, **place.variables)
+
+    def leaving() -> bool:
+        return any((line["step"], line["event"]) == ("departure", "begun") for line in place.lines())
+
+    until(leaving, seconds=240, what="all is loaded on Hybrid, and the Serverless agent is waited for")
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "--resume" in err, "how it goes on was not said"
+    assert "switch back local" in err, "how it goes back was not said"
+    assert "Traceback" not in err
+    said = place.hybrid("switch", "status", "local", "--json").document
+    assert said["downtime"]["seconds_since_switch"] < 60, f"downtime of one location on two cores: {said['downtime']}"
+    assert place.hybrid(*run, "--resume").code == 0, out
+    assert standing(place)["on"] == ["nightly"]
+    again = place.hybrid(*run, "--resume", "--json")
+    assert again.code == 0, "what is done is not done again"
+    assert place.hybrid("switch", "back", "local", "--yes").code == 0
+    assert standing(place)["type"] == "SERVERLESS"
+
+
 def test_a_token_that_is_refused_changes_nothing(place: Serverless) -> None:
     wrong = "user:acme:" + "d" * 32
     answer = place.checkout.hybrid("switch", "run", "local", "--yes", DAGSTER_CLOUD_API_TOKEN=wrong)
