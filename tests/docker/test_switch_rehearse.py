@@ -171,7 +171,7 @@ def test_what_a_killed_rehearsal_left_is_ended_by_the_next_one(team: Team) -> No
 def test_a_registry_that_nobody_answers_at_is_said_before_anything_is_made(team: Team) -> None:
     words = [*team.words[:-2], "127.0.0.1:1", "--json"]
     before = time.monotonic()
-    answer = team.checkout.hybrid(*words, **team.more)
+    answer = team.checkout.hybrid(*words, timeout=180, **team.more)
     assert answer.code != 0
     assert "127.0.0.1:1" in answer.err
     assert time.monotonic() - before < 60
