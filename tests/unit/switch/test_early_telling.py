@@ -72,7 +72,8 @@ def checkout(tmp_path: Path) -> Workspace:
         (folder / "src" / name).mkdir(parents=True)
         (folder / "src" / name / "definitions.py").write_text("")
         (folder / "pyproject.toml").write_text(
-            f'[project]\nname = "{name}"\nversion = "0.1"\ndependencies = ["dagster==1.13.27", "dagster-cloud==1.13.27"]\n'
+            f'[project]\nname = "{name}"\nversion = "0.1"\n'
+            'dependencies = ["dagster==1.13.27", "dagster-cloud==1.13.27"]\n'
             f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{name}"\n'
             f'code_location_name = "{name}"\ncode_location_target_module = "{name}.definitions"\n'
         )
