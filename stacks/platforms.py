@@ -9,12 +9,14 @@ from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
 from stacks.platform import Platform
+from stacks.standby import standing_by
 
 
 def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLocationFolder, ...]) -> Platform:
     """Raises the platform's own errors, such as a Docker engine that does not answer, or credentials of another AWS
     account."""
-    match who.settings.agent:
+    agent = who.settings.agent
+    match standing_by(agent) if who.settings.stands_by else agent:
         case LocalAgentSpec() as spec:
             from stacks.local import LocalPlatform
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from pydantic import field_validator
 
-from agent.any_spec import AgentQueues, AnyAgentSpec, LocationName, QueueName, Spec
-
-STANDBY_QUEUE: Final = "hybrid-standby"
-"""No location is on it."""
+from agent.any_spec import AgentQueues, LocationName, QueueName, Spec
 
 
 class OwnQueueSettings(Spec):
@@ -34,16 +29,3 @@ class OwnQueueSettings(Spec):
         """Those that the agent takes instead of the ``given`` ones."""
         queues = tuple(dict.fromkeys((*given.additional, self.name)))
         return given.model_copy(update={"include_default": False, "additional": queues})
-
-
-def standing_by(agent: AnyAgentSpec) -> dict[str, object]:
-    """What of ``agent`` changes so that it runs and takes no work: a queue that no location is on, and, should Dagster+
-    hand out locations whatever the queue, none that it may load.
-
-    One that loads what only Serverless can run waits for each code server until the start-up time is over, and again
-    half a minute later, since Dagster+ says that the location is well (``_should_trigger_recovery`` of
-    dagster_cloud/workspace/user_code_launcher/user_code_launcher.py); whatever it is told meanwhile has to wait. And
-    requests that it takes from Serverless's queue fail.
-    """
-    queues = agent.queues.model_copy(update={"include_default": False, "additional": (STANDBY_QUEUE,)})
-    return {"queues": queues, "allowed_locations": ()}

@@ -20,7 +20,7 @@ from hybrid.workspace import checked_stack_name
 from stacks.asset_value_settings import AssetValueSettings
 from stacks.aws_settings import AwsSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
-from stacks.queue_settings import OwnQueueSettings, standing_by
+from stacks.queue_settings import OwnQueueSettings
 from stacks.settings_words import NAMESPACE, allowed, key_of
 from stacks.variable_settings import VariableSettings, without_repetition
 
@@ -115,6 +115,11 @@ class Settings(Spec):
         """Whether Dagster+ is the emulator on this machine."""
         return self.organization is None
 
+    @property
+    def stands_by(self) -> bool:
+        """Whether the agent takes no work. On a queue of its own it is handed nothing of others'."""
+        return self.phase == "standby" and self.own_queue is None
+
     def registers(self, location: str) -> bool:
         """Whether `up` tells Dagster+ of a location that the stack serves."""
         return self.phase == "serve" or (self.own_queue is not None and location in self.own_queue.locations)
@@ -170,8 +175,6 @@ def parse(values: Mapping[str, Any], *, stack: str, source: str) -> Settings:
             next_step=f"mend {source}; docs/settings.md lists every key.",
         ) from None
     changes: dict[str, Any] = {} if settings.environment else {"environment": checked_stack_name(stack)}
-    if settings.own_queue is None and settings.phase == "standby":
-        changes["agent"] = settings.agent.model_copy(update=standing_by(settings.agent))
     if settings.own_queue is not None:
         queues = settings.own_queue.queues_of(settings.agent.queues)
         changes["agent"] = settings.agent.model_copy(update={"queues": queues})

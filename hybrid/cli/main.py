@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -78,15 +79,24 @@ def script() -> NoReturn:
 
     Once gRPC and Pulumi are loaded that takes 0.2 s, and nothing is left to be closed by then.
     """
-    code: object = 0
-    try:
-        run()
-    except SystemExit as ended:
-        code = ended.code
+    code = 130
+    # what comes too late for the command to hear of it would end the process by the raw signal
+    with contextlib.suppress(KeyboardInterrupt):
+        code = _ended_with()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
         sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else int(code is not None))
+    os._exit(code)
+
+
+def _ended_with() -> int:
+    try:
+        run()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
 
 
 def run() -> None:

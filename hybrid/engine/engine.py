@@ -171,6 +171,29 @@ class Engine:
             return False
         return any(each.get("custom") for each in self._resources())
 
+    def check(self) -> None:
+        """Raises ``EngineError`` when the backend does not give the state, or the key of the stack's secrets is not to
+        be had; ``SettingsError`` as ``prepare``. The stack is made by nobody here.
+
+        Pulumi opens the key when a secret is set, which happens in a copy of the stack file.
+        """
+        self._prepare()
+        self._resources()
+        file = self._workspace.stack_file(self._stack)
+        with tempfile.TemporaryDirectory(prefix="hybrid-") as folder:
+            copy = Path(folder) / file.name
+            copy.write_bytes(file.read_bytes())
+            answer = self._call("config", "set", "--secret", "probe:key", "probe", "--stack", self._stack,
+                                "--config-file", str(copy))  # fmt: skip
+        words = redact((answer.stderr or answer.stdout).strip())
+        if answer.returncode != 0 and "no stack named" not in words:
+            raise EngineError(
+                f"The secrets of the stack '{self._stack}' cannot be opened.",
+                why=words,
+                next_step="set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the stack's own; or log "
+                "in to where its `secretsprovider` is.",
+            )
+
     def updates(self) -> list[history.Update]:
         """What was done to the stack before, the newest first. Empty, too, when the backend does not tell."""
         answer = self._call("stack", "history", "--stack", self._stack, "--json", f"--page-size={history.PAGE}")

@@ -47,7 +47,7 @@ def kept(path: Path, digest: str) -> Documents:
 def _lost(path: Path, why: str) -> UsageError:
     return UsageError(
         f"What Serverless ran cannot be read from {path}.",
-        why=f"{why[:1].upper()}{why[1:]}; by it the locations are put back.",
+        why=f"{why[:1].upper()}{why[1:]}; by it they are put back.",
         next_step="bring the file back from a backup of this checkout's .hybrid; or deploy the locations to Serverless "
         "anew, as they were deployed there before.",
     )

@@ -20,7 +20,7 @@ from hybrid.errors import HybridError, NotReadyError, StoppedError
 from hybrid.pipeline.rollback import READY
 from hybrid.pipeline.smoke import SmokeJob, smoke_run
 from hybrid.redaction import Token
-from hybrid.switch import kept
+from hybrid.switch import kept, taken_variables
 from hybrid.switch.drain import Drain, Runs
 from hybrid.switch.early_telling import EarlyTelling
 from hybrid.switch.paused import PausedFile, WasOn
@@ -32,6 +32,7 @@ from hybrid.switch.work import (
     OwnQueue,
     SmokeDone,
     SwitchRights,
+    TakenVariable,
     ValuesDone,
     Wanted,
 )
@@ -133,6 +134,16 @@ class StackSwitchWork:
         except PlusForbidden:
             return None
         return sorted({each.name for each in found} - {MARKER})
+
+    def taken_variables(self) -> Sequence[TakenVariable]:
+        return taken_variables.taken(self.client, self.who.settings.environment_variables)
+
+    def variables_without_value(self) -> Sequence[tuple[str, str]]:
+        declared = self.who.settings.environment_variables
+        return list(taken_variables.without_value(declared, self.environ, self._file()))
+
+    def check_engine(self) -> None:
+        self._engine.check()
 
     def rights(self) -> SwitchRights:
         found = self.client.rights()
@@ -297,6 +308,21 @@ class StackSwitchWork:
 
     def kept_documents(self, digest: str) -> Mapping[str, Document]:
         return kept.kept(self._documents, digest)
+
+    def keep_variables(self) -> str:
+        found = taken_variables.found(self.client, self.who.settings.environment_variables)
+        return kept.keep(self._variables, taken_variables.documents(found))
+
+    def release_variables(self, digest: str) -> None:
+        for name in taken_variables.release(self.client, kept.kept(self._variables, digest)):
+            self.note(f"{name} makes place for the stack's")
+
+    def restore_variables(self, digest: str) -> Sequence[str]:
+        return taken_variables.restore(self.client, kept.kept(self._variables, digest))
+
+    @property
+    def _variables(self) -> Path:
+        return self.who.folder.root / "serverless-variables.json"
 
     @property
     def _documents(self) -> Path:

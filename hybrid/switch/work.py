@@ -52,6 +52,15 @@ class Marker:
 
 
 @dataclass(frozen=True)
+class TakenVariable:
+    """An environment variable at whose place the stack has its own. ``is_told``: Dagster+ tells its value."""
+
+    id: str
+    name: str
+    is_told: bool
+
+
+@dataclass(frozen=True)
 class ValuesDone:
     """What became of stored values. ``words`` for people; ``facts`` are numbers for the journal."""
 
@@ -123,6 +132,18 @@ class SwitchWork(Protocol):
 
     def variable_names(self) -> Sequence[str] | None:
         """Of the deployment's variables, the marker aside; None: the token may not see them."""
+        ...
+
+    def taken_variables(self) -> Sequence[TakenVariable]:
+        """Those at whose place the stack has its own."""
+        ...
+
+    def variables_without_value(self) -> Sequence[tuple[str, str]]:
+        """Of the stack: their names, and where the value was looked for."""
+        ...
+
+    def check_engine(self) -> None:
+        """Raises ``HybridError`` when the stack's state, or the key of its secrets, is not to be had."""
         ...
 
     def rights(self) -> SwitchRights: ...
@@ -208,4 +229,16 @@ class SwitchWork(Protocol):
 
     def kept_documents(self, digest: str) -> Mapping[str, Document]:
         """Raises ``HybridError`` when they are not there, or others are."""
+        ...
+
+    def keep_variables(self) -> str:
+        """``taken_variables``, with their values, on disk when this returns; their digest."""
+        ...
+
+    def release_variables(self, digest: str) -> None:
+        """The kept ones go, so that the stack's can come. Idempotent."""
+        ...
+
+    def restore_variables(self, digest: str) -> Sequence[str]:
+        """Each kept one as it was. Idempotent. Names of those whose value nobody knew."""
         ...

@@ -30,6 +30,9 @@ class Preflight(SwitchStep):
             self._refuse_other(plan)
         self._refuse_without_rights()
         self._refuse_unserved()
+        self.work.check_engine()
+        self._refuse_without_values()
+        self._say_what_is_taken()
         serverless = serverless_agents(work.agents())
         note(
             {
@@ -86,6 +89,27 @@ class Preflight(SwitchStep):
                 next_step="add them to `hybrid:locations`, delete them in Dagster+, or give --leave-unserved.",
             )
 
+    def _refuse_without_values(self) -> None:
+        """The program asks for them when locations are served, which is when no agent serves them."""
+        missing = self.work.variables_without_value()
+        if missing:
+            raise SettingsError(
+                f"No value is at hand for {', '.join(name for name, _ in missing)}.",
+                why="\n".join(f"{name}: there is no {where}" for name, where in missing),
+                next_step="set what is missing (docs/environment-variables.md), then run it again.",
+            )
+
+    def _say_what_is_taken(self) -> None:
+        taken = self.work.taken_variables()
+        told, untold = ([each.name for each in taken if each.is_told is known] for known in (True, False))
+        if told:
+            self.tell(f"The stack takes over {', '.join(told)}; `back` puts the former values back.")
+        if untold:
+            self.tell(
+                f"The stack takes over {', '.join(untold)}, whose values Dagster+ does not tell this token: `back` "
+                "cannot put them back. Have them at hand, or use a token that may view them."
+            )
+
 
 class Prepare(SwitchStep):
     """The stack without its locations."""
@@ -104,7 +128,7 @@ class Prepare(SwitchStep):
 
     def _beside(self) -> Phase:
         """An agent that cannot load what Serverless runs stands by: it would try again and again, hear of the hand-over
-        only in between (``stacks.queue_settings.standing_by``), and fail what it takes from Serverless's queue. It
+        only in between (``stacks.standby.standing_by``), and fail what it takes from Serverless's queue. It
         starts anew with the hand-over, which takes seconds; so one that can load it does not stand by."""
         foreign = sorted(name for name, each in self.work.documents().items() if not self.work.loads(each))
         if not foreign:

@@ -26,7 +26,9 @@ class Documents(SwitchStep):
         self.work.foresee()  # not in the gap
         found = self.work.documents()
         loaded = [name for name, each in self.work.locations().items() if each.is_loaded and name in found]
-        note({"digest": self.work.keep_documents(found), "locations": sorted(found), "loaded": sorted(loaded)})
+        taken = {"variables": self.work.keep_variables()} if self.work.taken_variables() else {}
+        digest = self.work.keep_documents(found)
+        note({"digest": digest, "locations": sorted(found), "loaded": sorted(loaded), **taken})
 
     def take_back(self, facts: Facts) -> None:
         if "digest" not in facts:
@@ -34,6 +36,8 @@ class Documents(SwitchStep):
         kept = self.work.kept_documents(facts["digest"])
         if self.of("prepare").get("beside") == "standby" and self.given.journal.last("serve") is not None:
             self.work.up()  # first the agent stands by again, else it tries to load what is put back
+        if "variables" in facts:
+            self._restore(facts["variables"])
         present = self.work.documents()
         for name in sorted(kept):
             if said(present.get(name)) != said(kept[name]):
@@ -42,6 +46,15 @@ class Documents(SwitchStep):
         for name in sorted(set(present) & served - set(kept)):
             self.work.delete_location(name)
         self._await_loaded(facts.get("loaded") or ())
+
+    def _restore(self, digest: str) -> None:
+        """Before documents, by which code servers start, which is when they read variables."""
+        lost = self.work.restore_variables(digest)
+        if lost:
+            self.tell(
+                f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} the stack's value: the former one was not "
+                f"told. Set it at {self.work.page} (Deployment, Environment variables)."
+            )
 
     def _await_loaded(self, names: tuple[str, ...] | list[str]) -> None:
         """Those that were loaded before."""

@@ -67,6 +67,7 @@ class Move(SwitchStep):
 
     def do(self, facts: Facts, note: Note) -> None:
         moved: dict[str, float] = dict(facts.get("moved") or {})
+        self.release_variables()
         for name in sorted(each.name for each in self.work.wanted()):
             if name in moved:
                 continue

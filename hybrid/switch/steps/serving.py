@@ -26,6 +26,7 @@ class Serve(SwitchStep):
 
     def do(self, facts: Facts, note: Note) -> None:
         self.work.set_phase("serve")
+        self.release_variables()
         note({"told": self._told()})
         self.work.up(self._left())
 

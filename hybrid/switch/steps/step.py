@@ -54,6 +54,12 @@ class SwitchStep:
         lines = (line for line in reversed(self.given.journal.lines) if line.step == step and fact in line.facts)
         return next((line.facts[fact] for line in lines), None)
 
+    def release_variables(self) -> None:
+        """Before the stack makes its own. Where Serverless still serves, what starts there reads those, too."""
+        digest = self.of("documents").get("variables")
+        if digest is not None:
+            self.work.release_variables(digest)
+
     def do(self, facts: Facts, note: Note) -> None:
         raise NotImplementedError
 

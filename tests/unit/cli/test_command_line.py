@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,3 +134,37 @@ def test_a_wrong_option_of_run_is_told_before_anything_is_asked(
     (tmp_path / "stacks" / "Pulumi.local.yaml").write_text("config: {}\n")
     answer = call("run", "local", "hello", "greet", *wrong)
     assert answer.code == 2, answer.err
+
+
+_ENDING = """
+import os, signal, sys
+from hybrid.cli import main
+from hybrid.errors import UsageError
+
+def pressed(*ignored, **also):
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000):  # the interpreter hears of it between two of these
+        pass
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+{case}
+main.script()
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "code"),
+    [
+        ("main.run = lambda: pressed() or sys.exit(0)", 130),
+        ("import hybrid.cli.console as console; console.show_error = pressed\n"
+         "def app(standalone_mode): raise UsageError('No.')\nmain.app = app", 130),
+        ("main.run = lambda: None; sys.stdout.flush = pressed", 0),
+    ],
+    ids=["in a command", "while its error is told", "when all is done"],
+)  # fmt: skip
+def test_ctrl_c_at_the_very_end_is_no_death_by_the_signal(case: str, code: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _ENDING.replace("{case}", case)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ended.returncode == code, f"-2 is the raw signal, as if nobody had been asked: {ended.stderr}"
+    assert "Traceback" not in ended.stderr

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from hybrid.errors import SettingsError
 from stacks import reference
-from stacks.queue_settings import STANDBY_QUEUE
 from stacks.settings import from_file, from_pulumi, parse
+from stacks.standby import STANDBY_QUEUE, standing_by
 
 pytestmark = pytest.mark.unit
 
@@ -205,14 +205,17 @@ def test_the_reference_page_tells_kinds_apart_and_each_key_once() -> None:
 
 
 def test_an_agent_that_stands_by_is_handed_nothing_and_loads_nothing() -> None:
-    agent = {"kind": "local", "queues": {"additional": ["gpu"]}, "allowedLocations": ["alpha"]}
-    found = parse({"phase": "standby", "agent": agent}, stack="a", source="f")
-    assert found.agent.queues.include_default is False, "it would take Serverless's requests"
-    assert found.agent.queues.additional == (STANDBY_QUEUE,), "a queue of the team's has locations"
-    assert found.agent.allowed_locations == (), "none, and not all"
+    given = {"kind": "local", "queues": {"additional": ["gpu"]}, "allowedLocations": ["alpha"]}
+    found = parse({"phase": "standby", "agent": given}, stack="a", source="f")
+    assert found.stands_by
     assert not found.registers("alpha")
-    own = parse({"phase": "standby", "ownQueue": {"name": "hybrid"}, "agent": agent}, stack="a", source="f")
-    assert own.agent.queues.additional == ("gpu", "hybrid"), "on its own queue it need not stand by"
+    agent = standing_by(found.agent)
+    assert agent.queues.include_default is False, "it would take Serverless's requests"
+    assert agent.queues.additional == (STANDBY_QUEUE,), "a queue of the team's has locations"
+    assert agent.allowed_locations == (), "none, and not all"
+    assert found.agent.queues.additional == ("gpu",), "by these the program judges what locations name"
+    own = parse({"phase": "standby", "ownQueue": {"name": "hybrid"}, "agent": given}, stack="a", source="f")
+    assert not own.stands_by, "on its own queue it need not"
 
 
 def test_an_own_queue_leaves_the_default_one_to_others() -> None:

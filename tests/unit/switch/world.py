@@ -6,13 +6,14 @@ import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hybrid.errors import EngineError, NotReadyError, SettingsError
 from hybrid.plus import Agent, CodeLocationStatus, Failure, PlusRejected
 from hybrid.switch import kept
-from hybrid.switch.work import Marker, OwnQueue, SmokeDone, SwitchRights, ValuesDone, Wanted
+from hybrid.switch.work import Marker, OwnQueue, SmokeDone, SwitchRights, TakenVariable, ValuesDone, Wanted
 
 NAMES = tuple(f"location_{number}" for number in range(10))
 ON = ("schedule nightly (location_0)", "sensor watcher (location_1)")
@@ -63,6 +64,12 @@ class World:
     """Whether the stack's agent could load what Serverless runs."""
     grabbed: list[str] = field(default_factory=list)
     """When the agent took what only Serverless could do: it hangs on that, and the work is lost."""
+    variables: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By name: the id and the value that Dagster+ has."""
+    own_variables: dict[str, str] = field(default_factory=dict)
+    """The stack's, by name."""
+    values_told: bool = True
+    valueless: list[tuple[str, str]] = field(default_factory=list)
     on: set[str] = field(default_factory=lambda: set(ON))
     record: set[str] | None = None
     at_source: dict[str, int] = field(default_factory=lambda: dict(VALUES))
@@ -200,6 +207,17 @@ class World:
     def variable_names(self) -> list[str]:
         return ["STRIPE_KEY"]
 
+    def taken_variables(self) -> list[TakenVariable]:
+        self._look("taken_variables")
+        listed = self.variables.items()
+        return [TakenVariable(id, name, self.values_told) for name, (id, _) in listed if name in self.own_variables]
+
+    def variables_without_value(self) -> list[tuple[str, str]]:
+        return self.valueless
+
+    def check_engine(self) -> None:
+        self._look("check_engine")
+
     def rights(self) -> SwitchRights:
         return self.given_rights
 
@@ -304,6 +322,7 @@ class World:
             self.told[name] = hybrid_document(name, self.agent_queue)
         if self.queue is not None:
             self.registered = NAMES
+        self._set_variables()
         self.stack_told = True
         if limit is not None and not self.agent_comes:
             self.clock += limit
@@ -311,6 +330,13 @@ class World:
         self.clock += 5
         if not self.agent_comes or self.fails_to_load:
             raise EngineError("`up` failed: a location did not load, or the agent did not come.")
+
+    def _set_variables(self) -> None:
+        """As the provider does, which takes nobody's variable away."""
+        for name, value in self.own_variables.items():
+            if self.variables.get(name, ("", value))[1] != value:
+                raise EngineError(f"There is an environment variable {name} already.")
+            self.variables.setdefault(name, (f"of-the-stack-{self.clock}", value))
 
     def _register(self, names: Sequence[str]) -> None:
         """As the provider does: of what the program left out it leaves alone what is on no queue of ours."""
@@ -323,6 +349,8 @@ class World:
         for name in moving:
             self.told[name], self.told_at[name] = hybrid_document(name, self.agent_queue), self.clock
         self.registered = tuple(names)
+        if names:
+            self._set_variables()
 
     def gate(self) -> None:
         self._effect("gate", lambda: None)
@@ -379,6 +407,28 @@ class World:
 
     def kept_documents(self, digest: str) -> Mapping[str, dict[str, Any]]:
         return kept.kept(self.folder / "documents.json", digest)
+
+    def keep_variables(self) -> str:
+        found = {id: {"name": name, "value": value} for name, (id, value) in self.variables.items()}
+        mine = {id: each for id, each in found.items() if each["name"] in self.own_variables}
+        digest: str = self._effect("keep_variables", lambda: kept.keep(self.folder / "variables.json", mine))
+        return digest
+
+    def release_variables(self, digest: str) -> None:
+        for id, former in kept.kept(self.folder / "variables.json", digest).items():
+            if self.variables.get(former["name"], ("",))[0] == id:
+                self._effect("release_variable", partial(self.variables.pop, former["name"]))
+
+    def restore_variables(self, digest: str) -> list[str]:
+        former = kept.kept(self.folder / "variables.json", digest)
+        if not self.values_told:
+            return [each["name"] for each in former.values()]
+        for each in former.values():
+            again = (f"again-{self.clock}", each["value"])
+            self._effect(
+                "restore_variable", lambda name=each["name"], again=again: self.variables.update({name: again})
+            )
+        return []
 
     # What it has to be at the ends
 
