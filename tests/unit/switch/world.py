@@ -295,6 +295,8 @@ class World:
         self._look("foresee")
 
     def tell_locations(self) -> list[str]:
+        if self.queue is not None:
+            return []
         self._effect("tell_locations", self._tell)
         return list(NAMES)
 

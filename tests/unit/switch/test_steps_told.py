@@ -1,0 +1,56 @@
+"""Locations are told right after the hand-over, before the update; what is not to be told then is told by the update."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hybrid.errors import HybridError, StoppedError
+from hybrid.plus import PlusRejected, PlusUnreachable
+from tests.unit.switch.mortal import back, go
+from tests.unit.switch.world import NAMES, World
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_between_the_hand_over_and_the_telling_is_nothing_and_all_that_takes_time_is_before(world: World) -> None:
+    looked: list[str] = []
+    world.foresee = lambda: looked.extend(world.calls)  # type: ignore[method-assign]
+    journal = go(world)
+    after = world.calls[world.calls.index("set_agent_type") + 1 :]
+    assert after[:3] == ["set_phase", "tell_locations", "up"], "whatever is between lies in the gap"
+    assert "set_agent_type" not in looked, "what is told is known before the hand-over"
+    assert journal.facts("serve")["told"] == list(NAMES)
+
+
+@pytest.mark.parametrize("fault", [PlusRejected("It does not like that."), HybridError("No image is known.")])
+def test_what_cannot_be_told_early_is_told_by_the_update(world: World, fault: Any) -> None:
+    told: list[str] = []
+    world.faults["tell_locations"] = [fault]
+    go(world, told=told)
+    world.is_hybrid()
+    assert any(f"told by the update: {fault.what}" in text for text in told)
+    back(world)
+    world.is_serverless()
+
+
+def test_a_connection_that_drops_after_it_was_told_costs_nothing_but_a_second_telling(world: World) -> None:
+    world.faults["tell_locations"] = [("after", PlusUnreachable("It dropped."))]
+    go(world)
+    world.is_hybrid()
+
+
+def test_ctrl_c_while_they_are_told_is_no_fault_to_go_on_from(world: World) -> None:
+    world.faults["tell_locations"] = [StoppedError("Stopped.")]
+    with pytest.raises(StoppedError):
+        go(world)
+    assert "up" not in world.calls[world.calls.index("tell_locations") :]
+    back(world)
+    world.is_serverless()
