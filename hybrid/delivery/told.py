@@ -3,12 +3,13 @@ sent, so that it is not to be sent twice. Digests alone are on disk: documents m
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from hybrid.delivery.document_form import digest_of
 
 VARIABLE: Final = "HYBRID_TOLD_LOCATIONS"
 """In the environment of an update: the file in which it stands. There only during that update."""
@@ -42,23 +43,3 @@ def read_told(environ: Mapping[str, str]) -> dict[str, Told]:
         return {name: Told(**each) for name, each in found.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
-
-
-def normal(value: Any) -> Any:
-    """A document without its name and without what is null or empty: neither says anything."""
-    cleaned = _cleaned(value)
-    return {key: item for key, item in cleaned.items() if key != "location_name"} if cleaned else {}
-
-
-def digest_of(document: Mapping[str, Any]) -> str:
-    """The same for two documents that say the same."""
-    return hashlib.sha256(json.dumps(normal(document), sort_keys=True).encode()).hexdigest()
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        items = {key: _cleaned(item) for key, item in value.items()}
-        return {key: item for key, item in items.items() if item is not None} or None
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value] or None
-    return value

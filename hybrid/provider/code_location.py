@@ -7,7 +7,8 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from hybrid.delivery.told import Told, digest_of, normal, read_told
+from hybrid.delivery.document_form import digest_of, normal
+from hybrid.delivery.told import Told, read_told
 from hybrid.provider.connection import Clients, Connection, connection_record, imported
 from hybrid.provider.definition import Anything, Definition, Failure, MapOf, Property, Text
 from hybrid.provider.difference import Change

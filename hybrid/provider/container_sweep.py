@@ -112,3 +112,6 @@ def _late(found: set[str], inputs: Properties) -> NotReadyError:
 
 def _counted(number: int) -> str:
     return "1 container" if number == 1 else f"{number} containers"
+
+
+__all__ = ["DEFINITION", "HOST", "STACK_LABEL", "ContainerSweep", "engine"]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hybrid.delivery.document import content_hash
-from hybrid.delivery.told import Told, normal, write_told
+from hybrid.delivery.document_form import normal
+from hybrid.delivery.told import Told, write_told
 from hybrid.delivery.virtualenv import VirtualEnvironmentSpec, executable_of, is_complete
 from hybrid.engine.stack import Stack
 

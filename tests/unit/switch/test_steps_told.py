@@ -1,4 +1,4 @@
-"""Locations are told right after the hand-over, before the update; what is not to be told then is told by the update."""
+"""Locations are told right after the hand-over, before the update; what cannot be told then is left to the update."""
 
 from __future__ import annotations
 
