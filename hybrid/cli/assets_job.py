@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,6 +54,7 @@ def job(
     file = job_file(folder, _place(read, from_serverless=from_serverless), from_serverless=from_serverless)
     root, path = folder.working_directory, file.path.as_posix()
     target = root / path
+    shown = os.path.relpath(target)  # what a person can open from where they are
     present = target.read_text(encoding="utf-8") if target.is_file() else None
     state = standing(present, file.text)
     if write and state == "edited":
@@ -69,11 +71,11 @@ def job(
         lines = difflib.unified_diff(
             (present or "").splitlines(keepends=True),
             file.text.splitlines(keepends=True),
-            path if present is not None else "/dev/null",
-            path,
+            shown if present is not None else "/dev/null",
+            shown,
         )
         out.print("".join(lines), end="", markup=False, highlight=False, soft_wrap=True)
-    note(f"{path}: {state}{', written' if write and state != 'same' else ''}.")
+    note(f"{shown}: {state}{', written' if write and state != 'same' else ''}.")
     note("The location requires dagster-asset-values: `hybrid assets library --into DIR` makes its wheel.")
     if file.module is not None:
         note(f"Put its jobs among your definitions: from {file.module} import copy_stored_values, verify_stored_values")

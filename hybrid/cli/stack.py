@@ -166,8 +166,9 @@ def _refuse_what_breaks_rules(stack: str) -> None:
         raise refused(findings, f"hybrid up {stack} --policies")
 
 
-def require_agreement(stack: str, yes: bool, command: str) -> None:
-    """The embedded stack is this machine's own; what serves an organization is changed only when somebody agrees."""
+def require_agreement(stack: str, yes: bool, command: str, look: str = "hybrid preview") -> None:
+    """The embedded stack is this machine's own; what serves an organization is changed only when somebody agrees.
+    ``look`` is the command that shows beforehand what would be changed."""
     from hybrid.engine.stack import identity
 
     workspace = Workspace.of_this_checkout()
@@ -176,7 +177,7 @@ def require_agreement(stack: str, yes: bool, command: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError(
             f"`hybrid {command} {stack}` would change an organization's stack and nobody is there to ask.",
-            next_step=f"look at `hybrid preview {stack}`, then run `hybrid {command} {stack} --yes`.",
+            next_step=f"look at `{look} {stack}`, then run `hybrid {command} {stack} --yes`.",
         )
     typer.confirm(f"{command} the stack '{stack}'?", abort=True)
 

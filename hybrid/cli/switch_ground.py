@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +128,6 @@ def _gate(workspace: Workspace, who: StackIdentity) -> None:
 
 def _values(aside: Callable[[], AbstractContextManager[None]], command: str, *arguments: str) -> ValuesDone:
     """`hybrid assets`, as a process of its own: it has its own answer to Ctrl-C, and its memory ends with it."""
-    from hybrid.switch.work import ValuesDone
-
     typed = [sys.executable, "-m", "hybrid.cli.main", "assets", command, *arguments, "--json"]
     with aside():
         ended = subprocess.run(typed, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
@@ -140,8 +138,15 @@ def _values(aside: Callable[[], AbstractContextManager[None]], command: str, *ar
             f"`hybrid assets {command} {arguments[0]}` ended with {ended.returncode}; its words stand above.",
             next_step="mend that, or give --no-values to switch without them (nothing on Hybrid could read them).",
         )
-    answer: dict[str, Any] = json.loads(ended.stdout)
-    counts = answer.get("counts") or {key: each for key, each in answer.items() if isinstance(each, int)}
-    numbers = {key: each for key, each in counts.items() if isinstance(each, int) and not isinstance(each, bool)}
-    told = ", ".join(f"{each} {key.replace('_', ' ')}" for key, each in numbers.items() if each) or "none is stored"
-    return ValuesDone(f"Stored values, {'compared' if command == 'verify' else 'copied'}: {told}.", numbers)
+    return values_done(command, json.loads(ended.stdout))
+
+
+def values_done(command: str, answer: Mapping[str, Any]) -> ValuesDone:
+    """What `hybrid assets copy` or `verify` answered: how many values by what became of them, and their bytes."""
+    from hybrid.switch.work import ValuesDone
+
+    counts = {key: number for key, number in answer["values"].items() if number}
+    told = ", ".join(f"{number} {key.replace('_', ' ')}" for key, number in counts.items()) or "none is stored"
+    size = f" ({answer['bytes']} bytes)" if answer["bytes"] else ""
+    facts = {**counts, "bytes": answer["bytes"]}
+    return ValuesDone(f"Stored values, {'compared' if command == 'verify' else 'copied'}: {told}{size}.", facts)

@@ -40,7 +40,7 @@ def pause(stack: Stack, yes: Yes = False, as_json: Json = False) -> None:
     from hybrid.switch.paused import PausedFile
 
     who = identity(Workspace.of_this_checkout(), stack)
-    stacks.require_agreement(stack, yes, "switch pause")
+    stacks.require_agreement(stack, yes, "switch pause", "hybrid switch inspect")
     with client_of(who, patient=True) as client:
         done = pause_all(client, PausedFile(who.folder.paused, who.endpoint), tell=note)
     if as_json:
@@ -87,7 +87,7 @@ def drain(
         raise UsageError("--cancel and --leave exclude each other.", next_step="give one of them.")
     who = identity(Workspace.of_this_checkout(), stack)
     if cancel:
-        stacks.require_agreement(stack, yes, "switch drain --cancel")
+        stacks.require_agreement(stack, yes, "switch drain --cancel", "hybrid switch drain --leave")
     runs = Runs.CANCEL if cancel else Runs.LEAVE if leave else Runs.WAIT
     poll = 0.3 if who.settings.embedded else 5.0
     with client_of(who, patient=True) as client:
@@ -124,7 +124,7 @@ def resume(
     from hybrid.switch.resume import resume as resume_all
 
     who = identity(Workspace.of_this_checkout(), stack)
-    stacks.require_agreement(stack, yes, "switch resume")
+    stacks.require_agreement(stack, yes, "switch resume", "hybrid switch inspect")
     with client_of(who, patient=True) as client:
         done = resume_all(client, PausedFile(who.folder.paused, who.endpoint), forget=forget, tell=note)
     if as_json:

@@ -73,7 +73,7 @@ def prepare(workspace: Workspace, stack: str, given: Mapping[str, str]) -> None:
             next_step="`hybrid up local` makes the local one; for others write that file (docs/settings.md).",
         )
     if not is_personal(workspace, stack):
-        _require_shared_key(file, given)
+        require_shared_key(file, given)
 
 
 def is_personal(workspace: Workspace, stack: str) -> bool:
@@ -90,8 +90,9 @@ def _prepare_personal(workspace: Workspace, stack: str, file: Path, given: Mappi
         _write_atomically(file, workspace.stack_example(stack).read_text(encoding="utf-8"))
 
 
-def _require_shared_key(file: Path, given: Mapping[str, str]) -> None:
-    """A passphrase of one person's machine would lock the others of the team out of the stack's secrets."""
+def require_shared_key(file: Path, given: Mapping[str, str]) -> None:
+    """Raises ``SettingsError`` when a team's stack has no key that the team shares: a passphrase of one person's
+    machine would lock the others out of the stack's secrets."""
     has_provider = any(line.startswith("secretsprovider:") for line in file.read_text(encoding="utf-8").splitlines())
     is_pulumi_cloud = given.get("PULUMI_BACKEND_URL", "").startswith("https://")
     if not (has_provider or is_pulumi_cloud or _has_passphrase(given)):

@@ -225,7 +225,7 @@ def no_key(real: Workspace, stack: str | None) -> list[str]:
     if stack is None or backend.is_personal(real, stack):
         return []
     try:
-        backend._require_shared_key(real.stack_file(stack), os.environ)
+        backend.require_shared_key(real.stack_file(stack), os.environ)
     except SettingsError as error:
         return [error.sentence()]
     return []

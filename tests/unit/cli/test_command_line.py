@@ -136,6 +136,12 @@ def test_a_wrong_option_of_run_is_told_before_anything_is_asked(
     assert answer.code == 2, answer.err
 
 
+@pytest.mark.parametrize("command", [each for each in commands() if each.startswith("switch ")])
+def test_each_command_of_a_switch_has_its_row_on_the_page_of_commands(command: str) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert f"| `hybrid {command} " in page
+
+
 _ENDING = """
 import os, signal, sys
 from hybrid.cli import main
