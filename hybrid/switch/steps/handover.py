@@ -34,7 +34,7 @@ class Documents(SwitchStep):
         if "digest" not in facts:
             return
         kept = self.work.kept_documents(facts["digest"])
-        if self.of("prepare").get("beside") == "standby" and self.given.journal.last("serve") is not None:
+        if self.beside == "standby" and self.given.journal.last("serve") is not None:
             self.work.up()  # first the agent stands by again, else it tries to load what is put back
         if "variables" in facts:
             self._restore(facts["variables"])

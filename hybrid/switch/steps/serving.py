@@ -49,7 +49,7 @@ class Serve(SwitchStep):
 
     def take_back(self, facts: Facts) -> None:
         """In the file alone: while the deployment is HYBRID, an `up` would take the locations away."""
-        self.work.set_phase(self.of("prepare").get("beside", "prepare"))
+        self.work.set_phase(self.beside)
 
 
 class Loaded(SwitchStep):
