@@ -56,7 +56,7 @@ class SwitchStep:
 
     @property
     def beside(self) -> Phase:
-        """The stack's phase beside Serverless, on the way back: as it was before. When not all was seen loaded on Hybrid
+        """The stack's phase beside Serverless, on the way back: as it was. When not all was seen loaded on Hybrid
         it stands by, or the agent would report for Serverless's locations what it reported for its own."""
         served, loaded = self.given.journal.last("serve") is not None, self.ever("loaded", "loaded_at") is not None
         before: Phase = self.of("prepare").get("beside", "prepare")
