@@ -54,3 +54,20 @@ def test_ctrl_c_while_they_are_told_is_no_fault_to_go_on_from(world: World) -> N
     assert "up" not in world.calls[world.calls.index("tell_locations") :]
     back(world)
     world.is_serverless()
+
+
+@pytest.mark.parametrize("loads_theirs", [True, False])
+def test_an_agent_that_did_not_load_its_own_stands_by_when_serverless_is_back(world: World, loads_theirs: bool) -> None:
+    world.loads_theirs, world.fails_to_load = loads_theirs, {"location_7"}
+    with pytest.raises(HybridError):
+        go(world)
+    back(world)
+    world.is_serverless()
+    assert world.stands_by, "it would report for Serverless's locations what it reported for its own"
+
+
+def test_an_agent_that_loaded_all_is_beside_serverless_as_before(world: World) -> None:
+    world.loads_theirs = True
+    go(world)
+    back(world)
+    assert not world.stands_by
