@@ -141,6 +141,6 @@ class _Bench:
     def _stop_agent(self) -> None:
         if self.agent is not None:
             self.agent.terminate()
-            self.agent.wait(30)
+            self.agent.wait(180)  # it ends its code servers one after the other
         for process in self.found.checkout.code_servers():
             process.kill()

@@ -26,6 +26,7 @@ def test_between_the_hand_over_and_the_telling_is_nothing_and_all_that_takes_tim
     journal = go(world)
     after = world.calls[world.calls.index("set_agent_type") + 1 :]
     assert after[:3] == ["set_phase", "tell_locations", "up"], "whatever is between lies in the gap"
+    assert "pause" in looked, "it was never looked at"
     assert "set_agent_type" not in looked, "what is told is known before the hand-over"
     assert journal.facts("serve")["told"] == list(NAMES)
 
