@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hybrid.cli.console import note
@@ -18,8 +19,8 @@ _PATIENCE = Patience(attempts=4, wait_seconds=8, connect_seconds=5)
 _EMBEDDED = Patience(attempts=1, maintenance_seconds=0, connect_seconds=2, answer_seconds=20)
 
 
-def client_of(who: StackIdentity, *, patient: bool = False) -> PlusClient:
-    """A client for the stack's Dagster+.
+def client_of(who: StackIdentity, *, patient: bool = False, deployment: str | None = None) -> PlusClient:
+    """A client for the stack's Dagster+; with ``deployment`` for another deployment of its organization.
 
     ``patient`` outlasts a Dagster+ that goes away for a minute, for what watches something that goes on meanwhile.
     Raises ``SettingsError`` when there is no usable API token, ``DagsterPlusError`` when the embedded Dagster+ does not
@@ -32,7 +33,8 @@ def client_of(who: StackIdentity, *, patient: bool = False) -> PlusClient:
         )
     patience = Patience() if patient else _EMBEDDED if who.settings.embedded else _PATIENCE
     token = api_token(os.environ, who.token_file)
-    return PlusClient(who.endpoint, token, patience=patience, on_wait=_say)
+    endpoint = who.endpoint if deployment is None else replace(who.endpoint, deployment=deployment)
+    return PlusClient(endpoint, token, patience=patience, on_wait=_say)
 
 
 def _say(wait: Wait) -> None:

@@ -44,6 +44,17 @@ def strategy_of(stack: str, wanted: Strategy) -> Strategy:
     return wanted if found is None or stage_of(found[1]) == "back" else strategy_in(found[1], wanted)
 
 
+def is_begun(stack: str) -> bool:
+    """Whether the stack's journal has a switch that is on its way, or done."""
+    from hybrid.engine.stack import identity
+    from hybrid.switch.journal import read_journal
+    from hybrid.switch.run import stage_of
+    from hybrid.switch.stack_work import journal_of
+
+    found = read_journal(journal_of(identity(Workspace.of_this_checkout(), stack)))
+    return found is not None and stage_of(found[1]) not in ("new", "back")
+
+
 @contextmanager
 def switching_of(
     stack: str, choices: Choices, *, yes: bool, smokes: Sequence[str] = (), allow_rest: bool = False
@@ -92,6 +103,7 @@ def work_of(
             workspace=workspace,
             who=who,
             client=client,
+            beside=lambda deployment: client_of(who, patient=True, deployment=deployment),
             pulumi=pulumi_with_progress,
             note=note,
             progress=lambda: _updating(aside),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hybrid.cli.stack import Json, Yes
-from hybrid.cli.switch_ground import steps, strategy_of, switching_of, work_of
+from hybrid.cli.switch_ground import is_begun, steps, strategy_of, switching_of, work_of
 from hybrid.errors import HybridError, NotReadyError, UsageError
 from hybrid.workspace import Workspace
 
@@ -131,7 +132,8 @@ def run(
     done = []
     for stack in stacks:
         with switching_of(stack, choices, yes=yes, smokes=smoke or (), allow_rest=allow_rest) as switching:
-            journal = _guarded(stack, lambda: switching.forward(resume=resume, until=until))
+            goes_on = resume and (len(stacks) == 1 or is_begun(stack))  # of several, those after the one that failed
+            journal = _guarded(stack, partial(switching.forward, resume=goes_on, until=until))
         done.append(_said(stack, journal))
         if not as_json:
             _say(stack, journal)

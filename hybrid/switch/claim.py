@@ -51,6 +51,8 @@ def claim(work: SwitchWork, journal: Journal, tell: Callable[[str], None], *, ta
         if not take_over:
             raise _taken(work)
         work.remove_marker(standing.id)
+    if not take_over:
+        _refuse_while_another_is_switched(work)
     journal.note(CLAIM, Event.BEGUN)
     try:
         made = work.make_marker(
@@ -64,6 +66,12 @@ def claim(work: SwitchWork, journal: Journal, tell: Callable[[str], None], *, ta
             raise
         raise _taken(work) from None
     journal.note(CLAIM, Event.BEGUN, {"id": made.id})
+    if not take_over:
+        try:  # of two that began in the same moment both see each other's
+            _refuse_while_another_is_switched(work)
+        except StackBusyError:
+            release(work, journal)
+            raise
 
 
 def release(work: SwitchWork, journal: Journal) -> None:
@@ -74,6 +82,17 @@ def release(work: SwitchWork, journal: Journal) -> None:
         work.remove_marker(standing.id)
     if journal.last(CLAIM) is not None:
         journal.note(CLAIM, Event.TAKEN_BACK)
+
+
+def _refuse_while_another_is_switched(work: SwitchWork) -> None:
+    others = work.marked_elsewhere()
+    if others:
+        raise StackBusyError(
+            f"A switch of {', '.join(others)} is at work in '{work.organization}', or was and did not end.",
+            why="Deployments of an organization are switched one after the other; each of those has the environment "
+            f"variable {MARKER}.",
+            next_step="wait for it, or have its owner go on or back; if it is dead, the same command with --take-over.",
+        )
 
 
 def _person() -> str:

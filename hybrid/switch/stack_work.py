@@ -59,12 +59,14 @@ class SmokeGiven:
 
 @dataclass
 class StackSwitchWork:
-    """See ``SwitchWork``. ``client`` outlasts a Dagster+ that goes away for a while; ``gates``, ``copies`` and
+    """See ``SwitchWork``. ``client`` outlasts a Dagster+ that goes away for a while, ``beside`` makes one for another
+    deployment; ``gates``, ``copies`` and
     ``verifies`` are the commands' own ways to check locations and to copy values; ``progress`` shows an update."""
 
     workspace: Workspace
     who: StackIdentity
     client: PlusClient
+    beside: Callable[[str], AbstractContextManager[PlusClient]]
     pulumi: Callable[[], Pulumi]
     note: Callable[[str], None]
     progress: Callable[[], AbstractContextManager[Listener]]
@@ -198,6 +200,19 @@ class StackSwitchWork:
         except PlusForbidden:
             return None
         return next((Marker(each.id) for each in found if each.name == MARKER), None)
+
+    def marked_elsewhere(self) -> Sequence[str]:
+        from hybrid.plus import PlusForbidden, PlusNotFound
+
+        found = []
+        for name in sorted({each.name for each in self.client.deployments()} - {self.deployment}):
+            try:
+                with self.beside(name) as client:
+                    if any(each.name == MARKER for each in client.environment_variables()):
+                        found.append(name)
+            except (PlusForbidden, PlusNotFound):
+                continue
+        return found
 
     def make_marker(self, text: str) -> Marker:
         from hybrid.plus import Scopes

@@ -63,6 +63,9 @@ class Walk:
 
     def back(self) -> None:
         """Take back what was begun, the last first."""
+        for step in self._steps:
+            if self._stands(step):
+                self._tell(Shown(step, Event.DONE, skipped=True))
         for step in reversed(self._steps):
             last = self._journal.last(step.name)
             if last is None or last.event is Event.TAKEN_BACK:

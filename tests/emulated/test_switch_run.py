@@ -16,7 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from hybrid.plus import Endpoint, PlusClient, api_token
+from hybrid.plus import Endpoint, PlusClient, Scopes, api_token
+from hybrid.redaction import Token
 from tests.emulated.checkout import HYBRID, Answer, Checkout, until
 from tests.ports import free_port
 
@@ -113,12 +114,14 @@ def place(tmp_path_factory: pytest.TempPathFactory, environments: Path) -> Itera
     stack_file.write_text(
         f"config:\n  # the team's own words\n  hybrid:organization: acme\n  hybrid:url: {url}\n"
         f"  hybrid:assetValues:\n    folder: {root / 'values'}\n    ioManager: false\n"
+        "  hybrid:environmentVariables:\n    - name: GREETING\n      value: of the stack\n"
     )
     found = Serverless(url, data, checkout, server)
     try:
         until((data / "api-token").exists, seconds=60, what="it serves")
         with found.client() as client:
             until(client.agents, seconds=120, what="the Serverless agent reports")
+            client.create_environment_variable("GREETING", Token("of Serverless"), Scopes(full_deployment=True))
             client.put_location(
                 {
                     "location_name": "alpha",
@@ -148,7 +151,10 @@ def standing(place: Serverless) -> dict[str, Any]:
             "type": client.current_deployment().agent_type,
             "documents": client.location_documents(),
             "on": sorted(one.name for one in client.automations().instigations if one.is_on),
-            "variables": sorted(each.name for each in client.environment_variables()),
+            "variables": {
+                each.name: each.value.reveal() if each.value else None
+                for each in client.environment_variables(values=True)
+            },
         }
 
 
@@ -181,7 +187,8 @@ def test_there_and_back_killed_on_the_way(place: Serverless) -> None:
     values = [path.name for path in (place.checkout.root.parent / "values").rglob("*") if path.is_file()]
     assert "answer" in values, "what was stored on Serverless was not copied"
     assert now["on"] == ["nightly"], "the schedule is on as before"
-    assert now["variables"] == before["variables"], "the marker is gone"
+    assert before["variables"] == {"GREETING": "of Serverless"}
+    assert now["variables"] == {"GREETING": "of the stack"}, "the stack took it over, and the marker is gone"
     verified = place.hybrid("switch", "verify", "local", "--run", "alpha:answers", "--json")
     assert verified.code == 0, verified.out + verified.err
     assert b"0123456789abcdef" not in place.journal.read_bytes(), "what looks like a secret is in the journal"
@@ -200,6 +207,15 @@ def test_there_and_back_killed_on_the_way(place: Serverless) -> None:
     assert said["stage"] == "back"
 
 
+@pytest.fixture
+def ctrl_c_is_heard() -> Iterator[None]:
+    """Also where the tests run in a shell's background, which has its processes ignore it."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_says_how_it_goes_on_and_it_does(place: Serverless) -> None:
     run = ("switch", "run", "local", "--yes", "--no-values")
     process = place.checkout.start(*run, **place.variables)
@@ -222,6 +238,16 @@ def test_ctrl_c_says_how_it_goes_on_and_it_does(place: Serverless) -> None:
     assert again.code == 0, "what is done is not done again"
     assert place.hybrid("switch", "back", "local", "--yes").code == 0
     assert standing(place)["type"] == "SERVERLESS"
+
+
+def test_a_wrong_passphrase_is_found_before_anything_is_made(place: Serverless) -> None:
+    before = standing(place)
+    secret = {**place.variables, "PULUMI_CONFIG_PASSPHRASE": "somebody else's"}
+    answer = place.checkout.hybrid("switch", "run", "local", "--yes", "--no-values", **secret)
+    assert answer.code == 5, answer.err
+    assert "incorrect passphrase" in answer.err
+    assert "stand up the stack" not in answer.err, "it is found at the first step"
+    assert standing(place) == before
 
 
 def test_a_token_that_is_refused_changes_nothing(place: Serverless) -> None:

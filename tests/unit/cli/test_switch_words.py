@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hybrid.assets.documents import SCHEMA
+from hybrid.cli import switch_run
 from hybrid.cli.main import app
 from hybrid.cli.switch_ground import values_done
 from hybrid.errors import UsageError
@@ -49,3 +52,29 @@ def test_who_has_to_agree_is_pointed_to_what_shows_it(
         app(["switch", *command], standalone_mode=False)
     assert looks in (refused.value.next_step or ""), "a preview says nothing of schedules"
     assert "--yes" in (refused.value.next_step or "")
+
+
+def test_of_several_stacks_those_after_the_one_that_failed_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    resumed: dict[str, bool] = {}
+
+    class Switching:
+        def __init__(self, stack: str) -> None:
+            self.stack = stack
+
+        def forward(self, *, resume: bool, until: str | None) -> str:
+            resumed[self.stack] = resume
+            return self.stack
+
+    @contextmanager
+    def switching_of(stack: str, *given: object, **more: object) -> Iterator[Switching]:
+        yield Switching(stack)
+
+    monkeypatch.setattr(switch_run, "switching_of", switching_of)
+    monkeypatch.setattr(switch_run, "strategy_of", lambda stack, strategy: strategy)
+    monkeypatch.setattr(switch_run, "is_begun", lambda stack: stack != "c")
+    monkeypatch.setattr(switch_run, "_said", lambda stack, journal: {})
+    monkeypatch.setattr(switch_run, "_say", lambda stack, journal: None)
+    app(["switch", "run", "a", "b", "c", "--yes", "--resume"], standalone_mode=False)
+    assert resumed == {"a": True, "b": True, "c": False}, "`--resume` of one that was not begun is refused"
+    app(["switch", "run", "c", "--yes", "--resume"], standalone_mode=False)
+    assert resumed["c"] is True, "of one alone it is, as ever, a mistake"

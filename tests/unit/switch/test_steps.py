@@ -76,6 +76,7 @@ def test_an_agent_that_cannot_load_what_serverless_runs_stands_by_until_the_hand
     go(world)
     world.is_hybrid()
     back(world)
+    world.is_serverless()
     assert world.stands_by, "beside Serverless again"
 
 
@@ -439,6 +440,66 @@ def test_one_who_loses_the_race_for_the_marker_is_told(world: World) -> None:
     with pytest.raises(StackBusyError):
         go(world)
     assert world.type == "SERVERLESS"
+
+
+@pytest.fixture
+def waves(tmp_path: Path) -> tuple[World, World]:
+    """Two deployments of one organization."""
+    first, second = World(tmp_path / "first"), World(tmp_path / "second", stack="staging", deployment="staging")
+    first.neighbours, second.neighbours = [second], [first]
+    for each in (first, second):
+        each.folder.mkdir()
+    return first, second
+
+
+def test_a_second_deployment_waits_for_the_first_and_goes_after_it(waves: tuple[World, World]) -> None:
+    first, second = waves
+    switching(first).forward(until="gate")
+    with pytest.raises(StackBusyError, match=r"A switch of prod is at work in 'acme'"):
+        go(second)
+    assert second.calls == [], "nothing was changed"
+    assert second.marked is None
+    go(first)
+    first.is_hybrid()
+    go(second)
+    second.is_hybrid()
+    first.is_hybrid()
+
+
+def test_a_second_deployment_goes_when_the_first_was_taken_back(waves: tuple[World, World]) -> None:
+    first, second = waves
+    switching(first).forward(until="gate")
+    back(first)
+    go(second)
+    second.is_hybrid()
+    first.is_serverless()
+
+
+def test_a_dead_switch_of_another_deployment_can_be_passed_and_keeps_its_marker(waves: tuple[World, World]) -> None:
+    first, second = waves
+    first.marked = Marker("of the dead")
+    with pytest.raises(StackBusyError):
+        go(second)
+    go(second, Choices(**{**FAST.__dict__, "take_over": True}))
+    second.is_hybrid()
+    assert first.marked == Marker("of the dead"), "its own way on or back finds it"
+
+
+def test_of_two_that_begin_in_the_same_moment_none_keeps_the_other_out_for_ever(waves: tuple[World, World]) -> None:
+    first, second = waves
+    make = first.make_marker
+
+    def both(text: str) -> Marker:
+        second.marked = Marker("in the same moment")
+        return make(text)
+
+    first.make_marker = both  # type: ignore[method-assign]
+    with pytest.raises(StackBusyError):
+        go(first)
+    assert first.marked is None
+    second.marked, first.make_marker = None, make  # type: ignore[method-assign]
+    switching(first).forward()
+    first.is_hybrid()
 
 
 def test_a_token_that_may_set_no_variable_is_told_and_goes_on(world: World) -> None:

@@ -86,6 +86,8 @@ class World:
     others: tuple[str, ...] = ()
     marked: Marker | None = None
     markers: int = 0
+    neighbours: list[World] = field(default_factory=list)
+    """Other deployments of the organization."""
     plan_fingerprint: str = "f1"
     given_rights: SwitchRights = field(default_factory=lambda: SwitchRights(True, True, True))
     smoke_status: str = "SUCCESS"
@@ -258,6 +260,9 @@ class World:
 
     def marker(self) -> Marker | None:
         return self.marked
+
+    def marked_elsewhere(self) -> list[str]:
+        return [each.deployment for each in self.neighbours if each.marked is not None]
 
     def make_marker(self, text: str) -> Marker:
         def make() -> Marker:
