@@ -39,8 +39,11 @@ class Documents(SwitchStep):
         if "variables" in facts:
             self._restore(facts["variables"])
         present = self.work.documents()
+        # what a Hybrid agent said of the same document stands until Serverless is told to load it anew
+        spoilt = {name for name, each in self.work.locations().items() if each.has_failed(None)}
+        spoilt &= set(facts.get("loaded") or ())
         for name in sorted(kept):
-            if said(present.get(name)) != said(kept[name]):
+            if said(present.get(name)) != said(kept[name]) or name in spoilt:
                 self.work.put_document(dict(kept[name]))
         served = {each.name for each in self.work.wanted()}
         for name in sorted(set(present) & served - set(kept)):

@@ -159,7 +159,12 @@ def test_a_sweep_takes_what_has_the_name_and_nothing_else() -> None:
 
 def test_the_place_is_swept_before_and_after_by_the_rehearsals_own_name(tmp_path: Path) -> None:
     swept: list[str] = []
-    found = containers(lambda *words, **_: swept.append(words[-1]) or SimpleNamespace(out="", code=0))
+
+    def run(*arguments: str, **_: Any) -> Any:
+        swept.append(arguments[-1])
+        return SimpleNamespace(out="", code=0)
+
+    found = containers(run)
     with place_for(Workspace(tmp_path), "prod", organization="acme", deployment="prod", containers=found) as place:
         assert place.stack == name_of_rehearsal(tmp_path, "prod")
         before = len(swept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 
 from hybrid.errors import HybridError, StoppedError
 from hybrid.plus import PlusRejected, PlusUnreachable
+from hybrid.plus.failure import Failure
 from tests.unit.switch.mortal import back, go
-from tests.unit.switch.world import NAMES, World
+from tests.unit.switch.world import NAMES, World, serverless_document
 
 pytestmark = pytest.mark.unit
 
@@ -72,3 +74,30 @@ def test_an_agent_that_loaded_all_is_beside_serverless_as_before(world: World) -
     go(world)
     back(world)
     assert not world.stands_by
+
+
+def test_a_location_that_a_hybrid_agent_has_spoilt_is_told_to_serverless_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its document is the same, so that nobody would load it anew by itself."""
+    go(world)
+    world.told = {each: serverless_document(each) for each in NAMES}
+    told: list[str] = []
+    put, found = world.put_document, world.locations
+
+    def telling(document: dict[str, Any]) -> None:
+        told.append(document["location_name"])
+        put(document)
+
+    def spoilt() -> dict[str, Any]:
+        statuses = found()
+        if NAMES[0] not in told:
+            failure = Failure("ImportError: not on Hybrid", "")
+            well = {"load_status": "LOADED", "is_outdated": False, "error": failure}
+            statuses[NAMES[0]] = replace(statuses[NAMES[0]], **well)
+        return statuses
+
+    monkeypatch.setattr(world, "put_document", telling)
+    monkeypatch.setattr(world, "locations", spoilt)
+    back(world)
+    assert told == [NAMES[0]], "what is well is not loaded anew, what is not would never be"
