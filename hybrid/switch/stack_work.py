@@ -300,9 +300,10 @@ class StackSwitchWork:
         done = pause(self.client, self._paused(), tell=self.note)
         return [each.label for each in done.record.was_on]
 
-    def drain(self, runs: str, timeout: float) -> str:
+    def drain(self, runs: str, timeout: float, but_of: str | None = None) -> str:
         poll = 0.3 if self.who.endpoint.is_loopback else 5.0
-        return Drain(self.client, Runs(runs), timeout=timeout, poll=poll, tell=self.note).wait().words()
+        drain = Drain(self.client, Runs(runs), timeout=timeout, poll=poll, but_of=but_of, tell=self.note)
+        return drain.wait().words()
 
     def resume(self) -> Sequence[str]:
         from hybrid.switch.resume import resume

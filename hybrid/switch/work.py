@@ -215,8 +215,9 @@ class SwitchWork(Protocol):
         """What was on before, as a record on disk has it from now on. Idempotent."""
         ...
 
-    def drain(self, runs: str, timeout: float) -> str:
-        """``runs`` is wait, cancel or leave. What is left, in words; "nothing"."""
+    def drain(self, runs: str, timeout: float, but_of: str | None = None) -> str:
+        """``runs`` is wait, cancel or leave; those of the agent ``but_of`` do not count. What is left, in words;
+        "nothing"."""
         ...
 
     def resume(self) -> Sequence[str]:

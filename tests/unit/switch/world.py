@@ -386,7 +386,7 @@ class World:
         paused: list[str] = self._effect("pause", stop)
         return paused
 
-    def drain(self, runs: str, timeout: float) -> str:
+    def drain(self, runs: str, timeout: float, but_of: str | None = None) -> str:
         self._effect("drain", lambda: self.at_source.update({"c": 3}))  # a last run stored something
         return self.left
 
