@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 import urllib.parse
+from collections.abc import Iterable
 from typing import Final, NoReturn
 
 MASK: Final = "[redacted]"
@@ -84,17 +85,28 @@ def redact(text: str) -> str:
 
     Redacting what was redacted changes nothing: what lies between two masks is looked at by itself.
     """
-    for pattern in (_known, *_SHAPES) if _known else _SHAPES:
+    return _without((_known, *_SHAPES) if _known else _SHAPES, text)
+
+
+def without_tokens(text: str) -> str:
+    """``text`` without anything that has the shape of a token. What is registered stays: a name that is also the value
+    of some variable is a name yet, where it is to be read again."""
+    return _without(_SHAPES, text)
+
+
+def _without(patterns: Iterable[re.Pattern[str]], text: str) -> str:
+    for pattern in patterns:
         text = MASK.join(pattern.sub(_masked, part) for part in text.split(MASK))
     return text
 
 
 def looks_secret(name: str, value: str) -> bool:
-    """Whether a variable's plain value should be in no file: by its name, or by the shape of its value."""
+    """Whether a variable's plain value should be in no file: by its name, or by the shape of its value. Whether it is
+    registered says nothing: what Dagster+ has of a variable is, whatever it is, once it was asked for."""
     if not value:
         return False
     named = bool(_TELLING_NAME.search(name))
-    return named or bool(_TELLING_VALUE.search(value)) or redact(value) != value
+    return named or bool(_TELLING_VALUE.search(value)) or without_tokens(value) != value
 
 
 def _masked(match: re.Match[str]) -> str:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from hybrid.errors import StackBusyError, UsageError
-from hybrid.redaction import redact
+from hybrid.redaction import redact, without_tokens
 
 VERSION: Final = 1
 
@@ -108,13 +108,16 @@ class Journal:
 
     def note(self, step: str, event: Event, facts: Mapping[str, Any] | None = None) -> Line:
         """On disk when this returns."""
-        line = Line(self._now(), step, event, dict(facts or {}))
+        said = dict(facts or {})
+        if "reason" in said:  # anybody's words
+            said["reason"] = redact(str(said["reason"]))
+        line = Line(self._now(), step, event, said)
         self._append(asdict(line))
         self._lines.append(line)
         return line
 
     def _append(self, document: Mapping[str, Any]) -> None:
-        text = redact(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+        text = without_tokens(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
         os.write(self._descriptor, f"{text}\n".encode())
         os.fsync(self._descriptor)
 

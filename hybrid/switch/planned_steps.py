@@ -30,6 +30,8 @@ class Sizes:
     assets_known: bool
     instigators: int
     runs: int | None
+    stands_by: bool = False
+    """Whether the agent takes no work until the hand-over, and starts anew with it."""
 
 
 def steps(sizes: Sizes, strategy: Strategy) -> tuple[PlannedStep, ...]:
@@ -69,7 +71,8 @@ def _before(sizes: Sizes) -> tuple[PlannedStep, ...]:
         PlannedStep(
             "prepare",
             "stand up the stack beside Serverless",
-            "`hybrid up` in the phase prepare: infrastructure, images, secrets, the agent. No location is touched.",
+            "`hybrid up` in the phase prepare: infrastructure, images, secrets, the agent, which "
+            "takes no work until the hand-over where it could not load what Serverless runs. No location is touched.",
             "Serverless goes on as before; mend the cause and go on with --resume.",
             Undo.FREE,
             "`hybrid down` takes it away.",
@@ -239,6 +242,9 @@ def _still(sizes: Sizes) -> tuple[PlannedStep, ...]:
 def _over(sizes: Sizes, strategy: Strategy) -> tuple[PlannedStep, ...]:
     by_queue = strategy is Strategy.BY_QUEUE
     low, high = (1.0, 5.0) if by_queue else _LOADS[sizes.agent]
+    anew = ", by an agent that starts anew" if sizes.stands_by and not by_queue else ""
+    if anew:
+        low, high = low + _HEARTBEAT[sizes.agent][0], high + _HEARTBEAT[sizes.agent][1]
     return (
         PlannedStep(
             "switch",
@@ -268,7 +274,11 @@ def _over(sizes: Sizes, strategy: Strategy) -> tuple[PlannedStep, ...]:
             "What failed is named with its error: mend it and --resume, or `hybrid switch back`.",
             Undo.WITH_DOWNTIME,
             "`hybrid switch back`.",
-            Span(low, high, f"all locations load beside each other, in {low:.0f} to {high:.0f} s on {sizes.agent}"),
+            Span(
+                low,
+                high,
+                f"all locations load beside each other{anew}, in {low:.0f} to {high:.0f} s on {sizes.agent}",
+            ),
         ),
         PlannedStep(
             "departure",

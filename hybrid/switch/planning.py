@@ -15,6 +15,7 @@ from hybrid.switch.inspection import Inspection
 from hybrid.switch.organization import OrganizationState
 from hybrid.switch.plan import Plan, PlannedStep, Prerequisite, Span, State, Strategy, Task, parts_of
 from hybrid.switch.planned_steps import Sizes, downtime, steps
+from hybrid.switch.standby import can_load
 
 _RIGHTS: Final = {
     "right_to_switch": ("may_switch", "change the agent type and make agent tokens", "Organization Admin"),
@@ -124,6 +125,7 @@ def _sizes(state: OrganizationState, stack: StackFacts, tasks: tuple[Task, ...])
         assets_known=all(each.assets is not None for each in state.locations),
         instigators=len(state.on()),
         runs=None if state.runs is None else len(state.runs),
+        stands_by=not all(can_load(each.document, needs_images=stack.agent != "local") for each in state.locations),
     )
 
 

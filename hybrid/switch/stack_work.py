@@ -24,6 +24,7 @@ from hybrid.switch import kept, taken_variables
 from hybrid.switch.drain import Drain, Runs
 from hybrid.switch.early_telling import EarlyTelling
 from hybrid.switch.paused import PausedFile, WasOn
+from hybrid.switch.standby import can_load
 from hybrid.switch.work import (
     MARKER,
     AgentType,
@@ -174,9 +175,7 @@ class StackSwitchWork:
         return dict(loaded) if isinstance(loaded, Mapping) else {}
 
     def loads(self, document: Document) -> bool:
-        """Files of a PEX are given to Serverless alone, and what is an image there lies in a registry of Dagster+'s."""
-        needs = self.who.settings.agent.needs_images
-        return not (needs or document.get("pex_metadata") or document.get("image"))
+        return can_load(document, needs_images=self.who.settings.agent.needs_images)
 
     def ping(self, location: str) -> None:
         self.client.ping_location(location)

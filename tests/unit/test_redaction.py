@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hybrid import redaction
-from hybrid.redaction import MASK, RedactingFilter, Token, redact, register
+from hybrid.redaction import MASK, RedactingFilter, Token, looks_secret, redact, register
 
 pytestmark = pytest.mark.unit
 
@@ -212,3 +212,10 @@ def test_a_log_call_whose_arguments_do_not_fit_neither_fails_nor_leaks(heard, ca
     log.warning(wrong_format, f"agent:acme:{HEX}")
     assert HEX not in stream.getvalue() + capsys.readouterr().err
     assert "%d and %s" in stream.getvalue()
+
+
+def test_a_plain_value_that_dagster_plus_was_asked_for_stays_a_plain_value() -> None:
+    Token("of the stack, plainly")
+    assert redact("of the stack, plainly") == MASK, "it is shown nowhere"
+    assert not looks_secret("GREETING", "of the stack, plainly"), "else the stack file is refused after a look"
+    assert looks_secret("GREETING", "agent:acme:0123456789abcdef0123456789abcdef")

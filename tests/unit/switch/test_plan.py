@@ -273,3 +273,14 @@ def test_the_plan_has_the_steps_of_the_walk_in_its_order(strategy):
 
 def test_undo_is_said_for_every_step():
     assert {each.undo for each in made(strategy=Strategy.AT_ONCE).steps} == set(Undo)
+
+
+def test_an_agent_that_starts_anew_at_the_hand_over_makes_the_downtime_longer():
+    folder = {"location_name": "quick", "code_source": {"module_name": "quick"}}
+    from_folders = [location("quick", folder)]
+    local = replace(STACK, agent="local")
+    quick = made(stack=local, strategy=Strategy.AT_ONCE, locations=from_folders).downtime
+    anew = made(stack=local, strategy=Strategy.AT_ONCE).downtime
+    assert anew.low > quick.low, "a PEX is on Serverless alone, so the local agent stands by"
+    queued = made(stack=local, strategy=Strategy.BY_QUEUE).downtime
+    assert (queued.low, queued.high) == (0, 0)

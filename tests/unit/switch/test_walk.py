@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid.errors import StackBusyError, UsageError
+from hybrid.redaction import Token
 from hybrid.switch.journal import Event, Journal, Journey, read_journal
 from hybrid.switch.walk import Shown, Walk
 
@@ -234,6 +235,17 @@ def test_a_secret_never_reaches_the_journal(tmp_path: Path) -> None:
     with Journal(tmp_path / "j", JOURNEY) as journal:
         journal.note("prepare", Event.FAILED, {"reason": "token agent:acme:0123456789abcdef0123456789abcdef refused"})
     assert b"0123456789abcdef" not in (tmp_path / "j").read_bytes()
+
+
+def test_a_name_that_is_also_the_value_of_a_variable_is_read_again_as_it_was(tmp_path: Path) -> None:
+    Token("location_of_the_team")  # as when the values of a deployment's variables were asked for
+    journey = Journey("acme", "location_of_the_team", "prod", "p1")
+    with Journal(tmp_path / "j", journey) as journal:
+        journal.note("move", Event.BEGUN, {"moved": {"location_of_the_team": 1.0}})
+        journal.note("move", Event.FAILED, {"reason": "it printed location_of_the_team"})
+    with Journal(tmp_path / "j", journey) as journal:
+        assert journal.facts("move")["moved"] == {"location_of_the_team": 1.0}, "it would be moved again"
+        assert journal.facts("move")["reason"] == "it printed [redacted]"
 
 
 def test_a_journal_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
