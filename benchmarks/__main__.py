@@ -59,7 +59,9 @@ def main(chosen: list[str]) -> int:
     figures: list[Figure] = []
     for name in chosen or PARTS:
         sys.stderr.write(f"measuring {name} …\n")
-        figures += parts[name]()
+        measured = parts[name]()
+        sys.stderr.write(f"{table(measured)}\n")  # a later part that fails does not take them along
+        figures += measured
     print(table(figures))
     return 0
 
