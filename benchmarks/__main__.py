@@ -1,7 +1,7 @@
 """``python -m benchmarks [PART…]``: measure, and print Markdown.
 
 Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery, ecs, review, assets, many-assets,
-switch. Only when named: switch-once, switch-slow-departure.
+switch, switch-by-queue. Only when named: switch-once, switch-slow-departure.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from benchmarks import (
     stand_up,
     storage,
     switch,
+    switch_by_queue,
 )
 from benchmarks.figure import Figure, table
 
@@ -40,6 +41,7 @@ PARTS = {
     "assets": asset_values.measure,
     "many-assets": asset_values.measure_very_many,
     "switch": switch.measure,
+    "switch-by-queue": switch_by_queue.measure,
 }
 
 FURTHER = {"switch-once": switch.measure_once, "switch-slow-departure": switch.measure_slow_departure}
@@ -57,7 +59,9 @@ def main(chosen: list[str]) -> int:
     figures: list[Figure] = []
     for name in chosen or PARTS:
         sys.stderr.write(f"measuring {name} …\n")
-        figures += parts[name]()
+        measured = parts[name]()
+        sys.stderr.write(f"{table(measured)}\n")  # a later part that fails does not take them along
+        figures += measured
     print(table(figures))
     return 0
 

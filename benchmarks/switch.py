@@ -14,23 +14,18 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from agent.dagster_yaml import render
 from agent.launchers import stock_process_launcher
 from agent.spec import LocalAgentSpec
 from benchmarks.figure import Figure
+from benchmarks.switch_organization import Organization, organization
 from hybrid.delivery.catalog import find_code_locations
-from hybrid.delivery.document import location_document
-from hybrid.delivery.virtualenv import VirtualEnvironmentSpec, executable_of
-from hybrid.plus import Endpoint, PlusClient, api_token
-from hybrid.workspace import Workspace
-from tests.emulated.checkout import HYBRID, Checkout, until
-from tests.ports import free_port
+from hybrid.delivery.virtualenv import executable_of
+from hybrid.plus import PlusClient
+from tests.emulated.checkout import until
 
 LEAST = 0.05
 """Seconds that stand for no gap at all, so that there is a ratio."""
@@ -55,8 +50,10 @@ def measured(locations: int, departure: int) -> list[Figure]:
     """One round on one organization."""
     with (
         tempfile.TemporaryDirectory(prefix="hybrid-bench-") as folder,
-        _organization(Path(folder), locations, departure) as bench,
+        organization(Path(folder), locations, departure) as found,
+        found.client() as client,
     ):
+        bench = _Bench(found, client)
         ours = bench.ours()
         guide, build = bench.guide()
         least = bench.by_hand()
@@ -72,20 +69,18 @@ def measured(locations: int, departure: int) -> list[Figure]:
 
 @dataclass
 class _Bench:
-    checkout: Checkout
+    found: Organization
     client: PlusClient
-    token: str
-    python: Path
     agent: subprocess.Popen[bytes] | None = None
     label: str = ""
     """Of the agent started last; a former one is shown as RUNNING for a while."""
 
     def ours(self) -> float:
         """Seconds from the hand-over until all is loaded; then back on Serverless, and nothing of it stands."""
-        done = self._hybrid("switch", "run", "local", "--yes", "--no-values", "--json", "--departure-limit", "600")
+        done = self.found.hybrid("switch", "run", "local", "--yes", "--no-values", "--json", "--departure-limit", "600")
         [switched] = done["stacks"]
-        self._hybrid("switch", "back", "local", "--yes", "--json")
-        self._hybrid("down", "local", "--yes")
+        self.found.hybrid("switch", "back", "local", "--yes", "--json")
+        self.found.hybrid("down", "local", "--yes")
         return float(switched["downtime"]["seconds_since_switch"])
 
     def guide(self) -> tuple[float, float]:
@@ -94,11 +89,11 @@ class _Bench:
         self.client.set_agent_type("HYBRID")
         self._start_agent()
         building = time.monotonic()
-        for folder in find_code_locations(self.checkout.root):
-            parent = self.checkout.root / "built" / folder.name
-            built = _spec(self.checkout, parent).ensure(lambda text: None, time.sleep)
+        for folder in find_code_locations(self.found.checkout.root):
+            parent = self.found.checkout.root / "built" / folder.name
+            built = self.found.environment_in(parent).ensure(lambda text: None, time.sleep)
         built_in = time.monotonic() - building
-        self._register(executable_of(built))
+        self.found.register(self.client, executable_of(built))
         until(self._stands, seconds=600, what="all locations are loaded by the guide's order")
         took = time.monotonic() - began
         self._stop_agent()
@@ -106,17 +101,13 @@ class _Bench:
 
     def by_hand(self) -> float:
         """From starting the agent, all registered and built before, to all loaded."""
-        self._register(self.python)
+        self.found.register(self.client, self.found.python)
         began = time.monotonic()
         self._start_agent(wait=False)
         until(self._stands, seconds=600, what="all locations are loaded by an agent started by hand")
         took = time.monotonic() - began
         self._stop_agent()
         return took
-
-    def _register(self, python: Path) -> None:
-        for folder in find_code_locations(self.checkout.root):
-            self.client.put_location(location_document(folder, executable_path=str(python)))
 
     def _running(self) -> bool:
         return any(each.label == self.label and each.is_running for each in self.client.agents())
@@ -126,7 +117,7 @@ class _Bench:
 
     def _start_agent(self, *, wait: bool = True) -> None:
         self.label = f"by-hand-{time.monotonic_ns()}"
-        home = self.checkout.root / self.label
+        home = self.found.checkout.root / self.label
         home.mkdir()
         spec, url = LocalAgentSpec(), self.client.endpoint.agent_url
         text = render(spec, stock_process_launcher(spec), label=self.label, deployment="prod", url=url)
@@ -134,15 +125,15 @@ class _Bench:
         made = self.client.create_agent_token(self.label)
         assert made.token is not None
         self.agent = subprocess.Popen(
-            [str(self.checkout.root / ".venv/bin/dagster-cloud"), "agent", "run", str(home)],
+            [str(self.found.checkout.root / ".venv/bin/dagster-cloud"), "agent", "run", str(home)],
             env={
-                **self.checkout.environment,
-                "HYBRID_PROCESS": str(self.checkout.root),
+                **self.found.checkout.environment,
+                "HYBRID_PROCESS": str(self.found.checkout.root),
                 "DAGSTER_CLOUD_AGENT_TOKEN": made.token.reveal(),
             },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=os.fspath(self.checkout.root),
+            cwd=os.fspath(self.found.checkout.root),
         )
         if wait:
             until(self._running, seconds=180, what="the agent started by hand is RUNNING")
@@ -150,50 +141,6 @@ class _Bench:
     def _stop_agent(self) -> None:
         if self.agent is not None:
             self.agent.terminate()
-            self.agent.wait(30)
-        for process in self.checkout.code_servers():
+            self.agent.wait(180)  # it ends its code servers one after the other
+        for process in self.found.checkout.code_servers():
             process.kill()
-
-    def _hybrid(self, *arguments: str) -> Any:
-        answer = self.checkout.hybrid(*arguments, timeout=1200, DAGSTER_CLOUD_API_TOKEN=self.token)
-        assert answer.code == 0, f"`hybrid {' '.join(arguments)}` ended with {answer.code}:\n{answer.err}"
-        return answer.document if answer.out.startswith("{") else None
-
-
-@contextmanager
-def _organization(root: Path, locations: int, departure: int) -> Iterator[_Bench]:
-    checkout, data, port = Checkout(root / "checkout"), root / "data", free_port()
-    for number in range(locations):
-        checkout.location(f"place{number}")
-    url = f"http://127.0.0.1:{port}"
-    values = f"config:\n  hybrid:organization: acme\n  hybrid:url: {url}\n"
-    (checkout.root / "stacks" / "Pulumi.local.yaml").write_text(values)
-    spec = _spec(checkout, Workspace(checkout.root).environments)
-    python = executable_of(spec.ensure(lambda text: None, time.sleep))
-    command = [str(HYBRID), "emulator", "serve", "--data", str(data), "--port", str(port), "--organization", "acme"]
-    options = ["--agent-type", "serverless", "--serverless-departure", str(departure)]
-    environment = {**checkout.environment, "HYBRID_PROCESS": str(checkout.root)}
-    server = subprocess.Popen(
-        [*command, *options], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        until((data / "api-token").exists, seconds=60, what="the emulator has made its token")
-        with PlusClient(
-            Endpoint(url=url, organization="acme", deployment="prod"), api_token({}, data / "api-token")
-        ) as client:
-            bench = _Bench(checkout, client, (data / "api-token").read_text().strip(), python)
-            until(client.agents, seconds=120, what="the Serverless agent reports")
-            bench._register(python)
-            loaded = lambda: all(each.is_loaded for each in client.code_locations())  # noqa: E731
-            until(loaded, seconds=300, what="Serverless has loaded all")
-            yield bench
-    finally:
-        checkout.destroy()
-        server.terminate()
-        server.wait(30)
-
-
-def _spec(checkout: Checkout, parent: Path) -> VirtualEnvironmentSpec:
-    """Of any of the locations: all have the same requirements."""
-    workspace = Workspace(checkout.root)
-    return replace(VirtualEnvironmentSpec.of_location(find_code_locations(checkout.root)[0], workspace), parent=parent)

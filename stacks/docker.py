@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pulumi
 
@@ -34,12 +35,12 @@ class DockerPlatform:
     workspace: Workspace
     spec: DockerAgentSpec
     host: str | None
-    """This machine's address as containers reach it; None: they need not, Dagster+ is elsewhere."""
+    """This machine's address as containers reach it; None: they need not, Dagster+ is on another one."""
 
     @classmethod
     def of(cls, who: StackIdentity, workspace: Workspace, spec: DockerAgentSpec) -> DockerPlatform:
-        """Raises ``HybridError`` when the embedded Dagster+ is to be reached by containers and no engine answers."""
-        host = address_from_containers(Docker.find(os.environ)) if who.settings.embedded else None
+        """Raises ``HybridError`` when containers are to reach a Dagster+ on this machine and no engine answers."""
+        host = address_from_containers(Docker.find(os.environ)) if who.endpoint.is_loopback else None
         return cls(who, workspace, spec, host)
 
     @property
@@ -73,9 +74,12 @@ class DockerPlatform:
 
     @property
     def _agent_url(self) -> str:
+        url = self.who.endpoint.agent_url
         if self.host is None:
-            return self.who.endpoint.agent_url
-        return f"http://{self.host}:{self.who.settings.emulator.port}"
+            return url
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        return urlunsplit(parts._replace(netloc=f"{self.host}{port}"))
 
     def _agent_image(self) -> pulumi.Output[str]:
         if self.spec.image is not None:

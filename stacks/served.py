@@ -32,7 +32,8 @@ def served_locations(workspace: Workspace, who: StackIdentity) -> tuple[CodeLoca
         folders = tuple(replace(folder, agent_queue=folder.agent_queue or own) for folder in folders)
     require_dagster_cloud(folders)
     _refuse_strange_pins(who, folders)
-    _refuse_strange_queues(who, folders)
+    if settings.phase != "standby":  # the agent takes nothing then, and nothing of the stack is registered
+        _refuse_strange_queues(who, folders)
     if settings.registry is not None:
         repositories_of(settings.registry.address, [folder.name for folder in folders if folder.kind == "folder"])
     if not settings.agent.needs_images:

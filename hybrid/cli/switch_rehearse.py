@@ -25,6 +25,13 @@ class Shown(StrEnum):
     HIDDEN = "hidden"
 
 
+class AgentKind(StrEnum):
+    """Local is the default also for a stack in containers: it takes neither an engine nor a registry."""
+
+    LOCAL = "local"
+    DOCKER = "docker"
+
+
 class YesNo(StrEnum):
     YES = "yes"
     NO = "no"
@@ -55,18 +62,26 @@ def rehearse(
         list[str] | None,
         typer.Option(metavar="LOCATION:JOB", help="Run it before and after; without it no run is executed."),
     ] = None,
+    agent: Annotated[
+        AgentKind, typer.Option(help="Where the Hybrid agent lives: a process here, or containers of the engine here.")
+    ] = AgentKind.LOCAL,
+    registry: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="With --agent docker: one of this machine. Default: the stack's."),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the folder of the rehearsal, to look into it.")] = False,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page of HTML.")] = None,
     as_json: Json = False,
 ) -> None:
     """Rehearse the switch on this machine: an embedded Dagster+ made like the organization, this checkout's code on it,
-    a local agent; plan, run, verify, back. The organization is only read, and with --inspection not even that.
+    an agent of its own; plan, run, verify, back. The organization is only read, and with --inspection not even that.
 
     Code of the locations is loaded here, with made-up variables and an empty home folder. Ends with 7 when the
     rehearsal failed.
 
     Examples: [bold]hybrid switch rehearse prod[/]  ·  [bold]hybrid switch rehearse prod --inspection inspection.json
-    --departure 60 --html rehearsal.html[/]  ·  [bold]hybrid switch rehearse[/]
+    --departure 60 --html rehearsal.html[/]  ·  [bold]hybrid switch rehearse[/]  ·  the images, too:
+    [bold]hybrid switch rehearse prod --agent docker --registry 127.0.0.1:5000[/]
     """
     from hybrid.cli.console import answer_json, note
     from hybrid.switch.rehearsal import RehearsalWishes
@@ -76,7 +91,10 @@ def rehearse(
     from hybrid.switch.steps import STEPS
 
     assumed = EmulatedServerless(departure, hybrid_on_serverless.value, values_after_switch is YesNo.YES)
-    wishes = RehearsalWishes(stack, assumed, tuple(_checked(each) for each in smoke or ()), keep)
+    if registry is not None and agent is AgentKind.LOCAL:
+        raise UsageError("A local agent runs no images.", next_step="give `--agent docker` with `--registry`.")
+    smokes = tuple(_checked(each) for each in smoke or ())
+    wishes = RehearsalWishes(stack, assumed, smokes, keep, agent.value, registry)
     workspace = Workspace.of_this_checkout()
     _writable(html)
     found = rehearsed(

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,10 +150,17 @@ class Engine:
 
     def outputs_of(self, name: str) -> dict[str, Any]:
         """What the state says of the resource ``name``; secrets are ciphertext. Empty: there is none."""
+        return self.all_outputs_of([name]).get(name, {})
+
+    def all_outputs_of(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
+        """The same of several resources, by name; those that there are."""
         self.prepare()
-        found = (each for each in self._resources() if each["urn"].rpartition("::")[2] == name)
-        resource: dict[str, Any] = next((each for each in found if not each.get("delete")), {})
-        return dict(resource.get("outputs") or {})
+        found: dict[str, dict[str, Any]] = {}
+        for each in self._resources():
+            name = each["urn"].rpartition("::")[2]
+            if name in names and not each.get("delete"):
+                found.setdefault(name, dict(each.get("outputs") or {}))
+        return found
 
     def stands(self) -> bool:
         """Whether the state says that anything of the stack stands. Makes nothing; a stack that the backend does not

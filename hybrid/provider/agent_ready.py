@@ -106,7 +106,7 @@ DEFINITION: Final = Definition(
 
 # How long to wait says nothing about what is, and who takes which queue is only checked.
 _NO_REASON_TO_WAIT: Final = frozenset({"timeoutSeconds", "heartbeatTimeoutSeconds", "agentQueues", "queues", "ecs"})
-_POLL_EMBEDDED: Final = 0.2  # seconds; the embedded Dagster+ is for one person
+_POLL_EMBEDDED: Final = 0.2  # seconds; a Dagster+ on this machine is the embedded one, for one person
 _POLL: Final = 2.0
 _CRASHES: Final = 2  # one may be bad luck, such as Dagster+ away for a moment
 _SHOWN: Final = 5  # locations named in one line of progress
@@ -186,7 +186,7 @@ class AgentReady(Resource):
                 crashes.look(inputs["agentLabel"])
                 tasks.look()
                 call.report.status(seen.progress(inputs))
-                call.wait(_POLL_EMBEDDED if connection.is_embedded else _POLL)
+                call.wait(_POLL_EMBEDDED if connection.is_nearby else _POLL)
         except NotReadyError as error:
             outputs = _outputs(seen, inputs, before, ready=False)
             missing = seen.agent is None and not tasks.has_told

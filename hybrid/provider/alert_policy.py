@@ -6,8 +6,8 @@ import hashlib
 import json
 from typing import Any, Final
 
+from hybrid.delivery.document_form import normal
 from hybrid.errors import HybridError
-from hybrid.provider.code_location import normal
 from hybrid.provider.connection import Clients, Connection, connection_record, imported, reaching
 from hybrid.provider.definition import Anything, Definition, Failure, MapOf, Property, Text
 from hybrid.provider.difference import Change

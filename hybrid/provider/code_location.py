@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import os
 import secrets
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from hybrid.delivery.document_form import digest_of, normal
+from hybrid.delivery.told import Told, read_told
 from hybrid.provider.connection import Clients, Connection, connection_record, imported
 from hybrid.provider.definition import Anything, Definition, Failure, MapOf, Property, Text
 from hybrid.provider.difference import Change
@@ -69,8 +69,7 @@ class CodeLocation(Resource):
     def create(self, inputs: Properties, call: Call) -> Existing:
         connection, name = Connection.of(inputs), inputs["name"]
         present = self._documents(connection, call, time.monotonic()).get(name)
-        # with a content hash it is sent again: what stands may have been loaded from other code
-        if present is not None and not inputs.get("contentHash") and normal(present) == normal(inputs["document"]):
+        if present is not None and _stands(present, inputs):
             return _existing(inputs, present, revision=secrets.token_hex(8))
         return self._put(connection, inputs, call)
 
@@ -151,21 +150,24 @@ class CodeLocation(Resource):
         if present is None:
             return None
         inputs = {"connection": connection.described(), "name": name, "document": normal(present)}
-        return Existing(id, {"documentDigest": _digest(present), "revision": secrets.token_hex(8)}, inputs)
+        return Existing(id, {"documentDigest": digest_of(present), "revision": secrets.token_hex(8)}, inputs)
 
 
 def _existing(inputs: Properties, kept: Document, *, revision: str) -> Existing:
     connection = Connection.of(inputs)
     return Existing(
         id=f"{connection.organization}/{connection.deployment}/{inputs['name']}",
-        outputs={"documentDigest": _digest(kept), "revision": revision},
+        outputs={"documentDigest": digest_of(kept), "revision": revision},
     )
 
 
-def normal(value: Any) -> Any:
-    """A document without its name and without what is null or empty: neither says anything."""
-    cleaned = _cleaned(value)
-    return {key: item for key, item in cleaned.items() if key != "location_name"} if cleaned else {}
+def _stands(present: Document, inputs: Properties) -> bool:
+    """Whether Dagster+ need not be told. With a content hash what stands may have been loaded from other code, unless
+    it was told for this very update."""
+    document, content = inputs["document"], inputs.get("contentHash") or None
+    if content is None and normal(present) == normal(document):
+        return True
+    return read_told(os.environ).get(inputs["name"]) == Told.of(document, present, content)
 
 
 def _nameless(inputs: Properties) -> Properties:
@@ -173,16 +175,3 @@ def _nameless(inputs: Properties) -> Properties:
     if not isinstance(document, dict):
         return inputs
     return {**inputs, "document": {key: value for key, value in document.items() if key != "location_name"}}
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        items = {key: _cleaned(item) for key, item in value.items()}
-        return {key: item for key, item in items.items() if item is not None} or None
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value] or None
-    return value
-
-
-def _digest(document: Document) -> str:
-    return hashlib.sha256(json.dumps(normal(document), sort_keys=True).encode()).hexdigest()

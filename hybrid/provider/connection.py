@@ -73,6 +73,13 @@ class Connection:
         return self.token_file is not None
 
     @property
+    def is_nearby(self) -> bool:
+        """Whether it is on this machine, where it may be asked often."""
+        from hybrid.plus import Endpoint
+
+        return Endpoint(self.url, self.organization, self.deployment).is_loopback
+
+    @property
     def is_wiped(self) -> bool:
         """Whether the embedded Dagster+'s data is gone, and with it all that was ever made in it."""
         return self.token_file is not None and not self.token_file.exists()

@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from hybrid.containers.labels import STACK_LABEL
 from hybrid.errors import NotReadyError
 from hybrid.provider.definition import Definition, Number, Property, Text
 from hybrid.provider.properties import Properties
@@ -13,9 +14,6 @@ from hybrid.provider.resource import Call, Existing, Resource
 
 if TYPE_CHECKING:
     from hybrid.containers.docker import Docker
-
-STACK_LABEL: Final = "io.dagster-hybrid.stack"
-"""On every container that an agent of ours starts (agent/image/hybrid_docker_launcher.py)."""
 
 HOST: Final = Property(
     Text(),
@@ -114,3 +112,6 @@ def _late(found: set[str], inputs: Properties) -> NotReadyError:
 
 def _counted(number: int) -> str:
     return "1 container" if number == 1 else f"{number} containers"
+
+
+__all__ = ["DEFINITION", "HOST", "STACK_LABEL", "ContainerSweep", "engine"]

@@ -20,6 +20,7 @@ times that. One that is older was left by a daemon that crashed."""
 
 _QUIET_LOOKS: Final = 2
 """One after the other: a tick that waits for its turn is seen by nobody until it begins."""
+_AGENT_LABEL: Final = "dagster/agent_label"
 
 
 class Runs(StrEnum):
@@ -62,6 +63,8 @@ class Drain:
     timeout: float = 1800.0
     """Seconds; half an hour, since nobody knows how long runs take. 0: one look."""
     poll: float = 5.0
+    but_of: str | None = None
+    """The label of an agent whose runs are neither waited for nor canceled: it stays. None: all runs count."""
     tell: Callable[[str], None] = lambda text: None
     sleep: Callable[[float], object] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -104,7 +107,9 @@ class Drain:
         since = self.now() - _TICK_SECONDS
         ticks = tuple(one for one in instigations if one.ticking_since is not None and one.ticking_since > since)
         backfills = tuple(self.client.backfills_at_work())
-        runs = tuple(self.client.runs_in_progress())
+        # the tag is the agent's own (dagster_cloud/agent/dagster_cloud_agent.py); a queued run has none yet
+        at_work = self.client.runs_in_progress()
+        runs = tuple(run for run in at_work if self.but_of is None or run.tags.get(_AGENT_LABEL) != self.but_of)
         return AtWork(runs, backfills, ticks, tuple(one for one in instigations if one.is_on))
 
     def _cancel(self, found: AtWork, asked: set[str]) -> None:

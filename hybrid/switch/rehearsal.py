@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from hybrid.delivery.stack_file import StackFile
 from hybrid.engine import backend
@@ -22,6 +22,7 @@ from hybrid.switch.inspection import Inspection
 from hybrid.switch.journal import Line, read_journal
 from hybrid.switch.plan import Plan
 from hybrid.switch.rehearsal_assumptions import Assumption, assumptions
+from hybrid.switch.rehearsal_containers import RehearsalContainers, registry_of_rehearsal
 from hybrid.switch.rehearsal_place import EmulatedServerless, RehearsalPlace, place_for
 from hybrid.switch.rehearsal_seed import Seeded, seed
 from hybrid.switch.rehearsal_stack import rehearsed_settings
@@ -37,12 +38,15 @@ _CHECKOUT_ALONE: Final = "rehearsal"
 @dataclass(frozen=True)
 class RehearsalWishes:
     """``stack`` None: no stack file, all locations under locations/. ``smokes`` (LOCATION:JOB) run before the switch,
-    after it, and are the only runs that are executed."""
+    after it, and are the only runs that are executed. ``agent``: where the Hybrid agent of the rehearsal lives;
+    ``registry``: where one on Docker gets its images from, None: the stack's own, if that is on this machine."""
 
     stack: str | None
     assumed: EmulatedServerless
     smokes: tuple[str, ...] = ()
     keep: bool = False
+    agent: Literal["local", "docker"] = "local"
+    registry: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,25 +107,31 @@ def rehearse(
 ) -> Rehearsal:
     """``inspection`` None: nothing is known of the organization, and the checkout's locations are all that there is.
 
-    Raises ``NotReadyError`` when it did not come as far as a switch; a switch that failed is a result.
+    Raises ``NotReadyError`` when it did not come as far as a switch; a switch that failed is a result. With containers
+    also what says that there is no engine, or no registry of this machine.
     """
     state = inspection.organization if inspection is not None else None
     stack = wishes.stack or _CHECKOUT_ALONE
     organization = state.organization if state is not None else _CHECKOUT_ALONE
     deployment = state.deployment.name if state is not None else "prod"
-    with place_for(real, stack, organization=organization, deployment=deployment, keep=wishes.keep) as place:
+    config = _config(real, wishes.stack)
+    containers = _containers(wishes, config)
+    with place_for(
+        real, stack, organization=organization, deployment=deployment, keep=wishes.keep, containers=containers,
+        further=containers.variables(os.environ, config) if containers else None,
+    ) as place:  # fmt: skip
         settings = rehearsed_settings(
-            _config(real, wishes.stack), organization=organization, deployment=deployment, url=place.url,
-            values=place.values, checkout=real.root,
+            config, organization=organization, deployment=deployment, url=place.url, values=place.values,
+            checkout=real.root, registry=containers.registry if containers else None, stack=stack,
         )  # fmt: skip
         say(f"copying the checkout to {_shown(place.root, real)}")
         place.fill(settings.config)
         with place.dagster_plus(wishes.assumed), _client(place) as client:
-            seeded = seed(client, place.workspace, stack, state, say, may_run=bool(wishes.smokes))
+            seeded = seed(client, place.workspace, place.stack, state, say, may_run=bool(wishes.smokes))
             try:
                 walked = _walk(place, client, wishes, say)
             finally:
-                place.hybrid("down", stack, "--yes")
+                place.hybrid("down", place.stack, "--yes")
         runs = "only those that --smoke names" if wishes.smokes else "none: they stay in the queue"
         own = f"Runs are executed: {runs}."
         return Rehearsal(
@@ -158,7 +168,8 @@ def _walk(place: RehearsalPlace, client: PlusClient, wishes: RehearsalWishes, sa
         _run_on_serverless(client, each, say)
     smokes = [word for each in wishes.smokes for word in ("--smoke", each)]
     limit = str(wishes.assumed.departure_seconds + 180)
-    held = () if wishes.smokes else ("--runs", "cancel")  # a tick's run never leaves the queue
+    held = [] if wishes.smokes else ["--runs", "cancel"]  # a tick's run never leaves the queue
+    held += ["--no-values"] if place.containers is not None else []
     say("the switch, as it is rehearsed")
     place.hybrid(
         "switch", "run", place.stack, "--plan", str(file), "--yes", "--json", "--departure-limit", limit, *held, *smokes
@@ -218,6 +229,12 @@ def no_key(real: Workspace, stack: str | None) -> list[str]:
     except SettingsError as error:
         return [error.sentence()]
     return []
+
+
+def _containers(wishes: RehearsalWishes, config: Mapping[str, Any]) -> RehearsalContainers | None:
+    if wishes.agent == "local":
+        return None
+    return RehearsalContainers.found(os.environ, registry_of_rehearsal(wishes.registry, config))
 
 
 def _lines(place: RehearsalPlace) -> tuple[Line, ...]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -23,6 +24,7 @@ import psutil
 from hybrid.errors import NotReadyError, StackBusyError
 from hybrid.plus import Endpoint
 from hybrid.redaction import Token
+from hybrid.switch.rehearsal_containers import RehearsalContainers, name_of_rehearsal
 from hybrid.switch.rehearsal_stack import MADE_UP
 from hybrid.workspace import Workspace, tools_folder
 
@@ -35,6 +37,8 @@ _OF_INSTALLERS: Final = ("UV_", "PIP_")
 _NOT_COPIED: Final = (".git", ".hybrid", ".venv", "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache")
 _SERVES_SECONDS: Final = 60
 _PLUS_ENDS_SECONDS: Final = 15
+_COMMAND_ENDS_SECONDS: Final = 30
+"""After Ctrl-C: an update ends what it has begun."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class EmulatedServerless:
 @dataclass(frozen=True)
 class RehearsalPlace:
     """``root`` is a folder of the rehearsal's alone, ``real`` the checkout that it is of, ``port`` that of its Dagster+
-    on 127.0.0.1."""
+    on 127.0.0.1, ``stack`` the stack's name in it."""
 
     root: Path
     real: Workspace
@@ -65,6 +69,10 @@ class RehearsalPlace:
     stack: str
     organization: str
     deployment: str
+    containers: RehearsalContainers | None = None
+    """None: nothing of it is on an engine."""
+    further: Mapping[str, str] = field(default_factory=dict)
+    """What its commands get in their environment besides; its Dagster+, which runs code, does not."""
 
     @property
     def workspace(self) -> Workspace:
@@ -103,6 +111,10 @@ class RehearsalPlace:
         environments = self.root.parent / "environments"  # kept: the next rehearsal need not install anew
         environments.mkdir(exist_ok=True)
         self.workspace.environments.symlink_to(environments)
+        plugins = Path.home() / ".pulumi" / "plugins"
+        if self.containers is not None and plugins.is_dir():  # a home folder of its own has not Pulumi's for Docker
+            (self.root / "home" / ".pulumi").mkdir(parents=True)
+            (self.root / "home" / ".pulumi" / "plugins").symlink_to(plugins)
         text = yaml.safe_dump({"config": dict(config)}, sort_keys=False)
         self.workspace.stack_file(self.stack).write_text(text, encoding="utf-8")
 
@@ -132,19 +144,28 @@ class RehearsalPlace:
     def hybrid(self, *arguments: str) -> tuple[int, str]:
         """A command, as a person types it there: its exit code and its standard output. The rest goes where ours
         goes."""
-        environment = self.environment(os.environ) | {"DAGSTER_CLOUD_API_TOKEN": self.token.reveal()}
+        environment = self.environment(os.environ) | dict(self.further)
+        environment["DAGSTER_CLOUD_API_TOKEN"] = self.token.reveal()
         command = [sys.executable, "-m", "hybrid.cli.main", *arguments]
-        ended = subprocess.run(
+        # a group of its own: Ctrl-C comes to it once, from here
+        process = subprocess.Popen(
             command, cwd=self.workspace.root, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            text=True, check=False,
+            text=True, process_group=0,
         )  # fmt: skip
-        return ended.returncode, ended.stdout
+        try:
+            out, _ = process.communicate()
+        except BaseException:
+            _interrupt(process)
+            raise
+        return process.returncode, out
 
     @contextmanager
     def dagster_plus(self, assumed: EmulatedServerless) -> Iterator[None]:
         """The organization, while it serves. It ends with this process, however that ends."""
         command = [sys.executable, "-m", "hybrid.cli.main", "emulator", "serve", "--data", str(self.root / "plus")]
         named = ["--port", str(self.port), "--organization", self.organization, "--deployment", self.deployment]
+        for address in self.containers.reached_at if self.containers else ():
+            named += ["--also-listen", address]
         guarded = [sys.executable, "-m", "hybrid.emulator.serverless.guardian", *command, *named, *assumed.options()]
         (self.root / "home").mkdir(exist_ok=True)
         with (self.root / "plus.log").open("ab") as log:
@@ -181,11 +202,20 @@ class RehearsalPlace:
         for process in _processes_of(self.root):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        if self.containers is not None:
+            self.containers.sweep(self.stack)
 
 
 @contextmanager
 def place_for(
-    real: Workspace, stack: str, *, organization: str, deployment: str, keep: bool = False
+    real: Workspace,
+    stack: str,
+    *,
+    organization: str,
+    deployment: str,
+    keep: bool = False,
+    containers: RehearsalContainers | None = None,
+    further: Mapping[str, str] | None = None,
 ) -> Iterator[RehearsalPlace]:
     """A place under ``.hybrid/rehearsals/``, always at the same path, so that what is installed can be used again. With
     ``keep`` it is left there. Raises ``StackBusyError`` when another rehearsal of the stack is at work."""
@@ -200,7 +230,10 @@ def place_for(
             raise StackBusyError(
                 f"Another rehearsal of '{stack}' is at work in this checkout.", next_step="wait for it to end."
             ) from None
-        place = RehearsalPlace(folder / stack, real, free_port(), stack, organization, deployment)
+        named = stack if containers is None else name_of_rehearsal(real.root, stack)
+        place = RehearsalPlace(
+            folder / stack, real, free_port(), named, organization, deployment, containers, further or {}
+        )
         place.sweep()
         shutil.rmtree(place.root, ignore_errors=True)
         place.root.mkdir(mode=0o700)
@@ -243,6 +276,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _interrupt(process: subprocess.Popen[str]) -> None:
+    """As a person would, and then no longer patient: a second Ctrl-C comes here, too."""
+    process.send_signal(signal.SIGINT)
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=_COMMAND_ENDS_SECONDS)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _listens(port: int) -> bool:

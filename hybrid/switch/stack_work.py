@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybrid.delivery.stack_file import StackFile
+from hybrid.delivery.told import VARIABLE
 from hybrid.engine.stack import Stack, identity
 from hybrid.errors import HybridError, NotReadyError, StoppedError
 from hybrid.pipeline.rollback import READY
@@ -21,6 +22,7 @@ from hybrid.pipeline.smoke import SmokeJob, smoke_run
 from hybrid.redaction import Token
 from hybrid.switch import kept, taken_variables
 from hybrid.switch.drain import Drain, Runs
+from hybrid.switch.early_telling import EarlyTelling
 from hybrid.switch.paused import PausedFile, WasOn
 from hybrid.switch.standby import can_load
 from hybrid.switch.work import (
@@ -246,7 +248,19 @@ class StackSwitchWork:
             told = "left out" if name is None else f"{name}, of {', '.join(locations) or 'no location yet'}"
             self.note(f"{file.shown}: {_QUEUE} is {told}")
 
+    def foresee(self) -> None:
+        _ = self._early.foreseen
+
+    def tell_locations(self) -> Sequence[str]:
+        return self._early.tell()
+
     def up(self, limit: float | None = None) -> None:
+        try:
+            self._up(limit)
+        finally:
+            self._told_file.unlink(missing_ok=True)
+
+    def _up(self, limit: float | None) -> None:
         with self.progress() as listener, _limited(limit) as late:
             try:
                 self._engine.run("up", listener)
@@ -285,9 +299,10 @@ class StackSwitchWork:
         done = pause(self.client, self._paused(), tell=self.note)
         return [each.label for each in done.record.was_on]
 
-    def drain(self, runs: str, timeout: float) -> str:
+    def drain(self, runs: str, timeout: float, but_of: str | None = None) -> str:
         poll = 0.3 if self.who.endpoint.is_loopback else 5.0
-        return Drain(self.client, Runs(runs), timeout=timeout, poll=poll, tell=self.note).wait().words()
+        drain = Drain(self.client, Runs(runs), timeout=timeout, poll=poll, but_of=but_of, tell=self.note)
+        return drain.wait().words()
 
     def resume(self) -> Sequence[str]:
         from hybrid.switch.resume import resume
@@ -338,7 +353,16 @@ class StackSwitchWork:
     def _engine(self) -> Engine:
         from hybrid.engine.engine import Engine
 
-        return Engine(self.workspace, self.stack, self.pulumi(), dict(self.environ), self.note)
+        given = {**self.environ, VARIABLE: str(self._told_file)}
+        return Engine(self.workspace, self.stack, self.pulumi(), given, self.note)
+
+    @property
+    def _told_file(self) -> Path:
+        return self.who.folder.root / "told-locations.json"
+
+    @cached_property
+    def _early(self) -> EarlyTelling:
+        return EarlyTelling(self.workspace, self.stack, self.client, self._engine, self._told_file)
 
 
 def journal_of(who: StackIdentity) -> Path:

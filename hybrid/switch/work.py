@@ -189,6 +189,14 @@ class SwitchWork(Protocol):
         """None: the file says nothing of it."""
         ...
 
+    def foresee(self) -> None:
+        """Get ready for ``tell_locations``, while nobody waits for it."""
+        ...
+
+    def tell_locations(self) -> Sequence[str]:
+        """Tell Dagster+ at once what the next ``up`` would say of the locations, as far as it is known; their names."""
+        ...
+
     def up(self, limit: float | None = None) -> None:
         """Bring the stack to what its file says. After ``limit`` seconds it is stopped: ``NotReadyError``."""
         ...
@@ -207,8 +215,9 @@ class SwitchWork(Protocol):
         """What was on before, as a record on disk has it from now on. Idempotent."""
         ...
 
-    def drain(self, runs: str, timeout: float) -> str:
-        """``runs`` is wait, cancel or leave. What is left, in words; "nothing"."""
+    def drain(self, runs: str, timeout: float, but_of: str | None = None) -> str:
+        """``runs`` is wait, cancel or leave; those of the agent ``but_of`` do not count. What is left, in words;
+        "nothing"."""
         ...
 
     def resume(self) -> Sequence[str]:

@@ -7,20 +7,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
 
-from hybrid.errors import HybridError
 from hybrid.plus import PlusClient
 from tests.emulated.checkout import HYBRID, Checkout, until
 from tests.emulated.test_switch_run import Serverless, standing
+from tests.emulated.traffic import Traffic
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -51,61 +49,6 @@ nightly = dg.ScheduleDefinition(
 )
 defs = dg.Definitions(jobs=[answers], schedules=[nightly])
 """
-
-
-@dataclass
-class Traffic:
-    """Somebody who uses the deployment meanwhile. ``unanswered``: pings; ``refused``: launches that were said to have
-    failed, each tried again until one was taken."""
-
-    place: Serverless
-    pings: Counter[str] = field(default_factory=Counter)
-    slowest: float = 0.0
-    unanswered: list[str] = field(default_factory=list)
-    runs: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> Traffic:
-        self.threads = [threading.Thread(target=self._ping, args=(name,)) for name in NAMES]
-        self.threads.append(threading.Thread(target=self._launch))
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.over.set()
-        for thread in self.threads:
-            thread.join(timeout=90)
-
-    def _ping(self, name: str) -> None:
-        with self.place.client() as client:
-            while not self.over.wait(1):
-                begun = time.monotonic()
-                try:
-                    client.ping_location(name)
-                    self.pings[name] += 1
-                except HybridError as error:
-                    self.unanswered.append(f"{name}: {error}")
-                self.slowest = max(self.slowest, time.monotonic() - begun)
-
-    def _launch(self) -> None:
-        with self.place.client() as client:
-            number = 0
-            while not self.over.is_set():
-                self._launched(client, NAMES[number % len(NAMES)])
-                number += 1
-                self.over.wait(15)
-
-    def _launched(self, client: PlusClient, name: str) -> None:
-        for _ in range(60):
-            try:
-                self.runs.append(client.launch_run(name, "answers"))
-                return
-            except HybridError as error:
-                self.refused.append(f"{name}: {error.sentence()[:300]}")
-                if self.over.wait(1):
-                    return
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +124,7 @@ def test_there_and_back_one_at_a_time_with_no_ping_unanswered_and_no_run_lost(pl
     assert plan.exists(), planned.out + planned.err
     run = ("switch", "run", "local", "--yes", "--no-values", "--smoke", "alpha:answers")
     begun = time.monotonic()
-    with Traffic(place) as traffic:
+    with Traffic(place.client, NAMES) as traffic:
         place.killed_at("move", "begun", *run, "--plan", str(plan), after=4)
         done = place.hybrid(*run, "--resume", "--json")
         assert done.code == 0, done.err
@@ -207,14 +150,9 @@ def test_there_and_back_one_at_a_time_with_no_ping_unanswered_and_no_run_lost(pl
     )
     assert traffic.unanswered == []
     assert all(traffic.pings[name] > 20 for name in NAMES), "else nothing was asked meanwhile"
-    _ran_once_each(place, traffic.runs)
-
-
-def _ran_once_each(place: Serverless, runs: list[str]) -> None:
+    runs = traffic.runs
     assert len(runs) >= 4, "else hardly anything ran meanwhile"
-    with place.client() as client:
-        until(lambda: all(client.run(each).is_finished for each in runs), seconds=120, what="all runs have ended")
-        assert {each: client.run(each).status for each in runs} == dict.fromkeys(runs, "SUCCESS"), "a run was lost"
+    assert traffic.statuses() == dict.fromkeys(runs, "SUCCESS"), "a run was lost"
     marks = Counter(_marks(place.checkout).read_text().split())
     assert {each: marks[each] for each in runs} == dict.fromkeys(runs, 1), "a run ran twice, or not at all"
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +19,7 @@ import pytest
 from hybrid.delivery.virtualenv import VirtualEnvironmentSpec
 from hybrid.switch.inspection import inspected
 from hybrid.switch.organization import FoundInstigator, FoundVariable
-from tests.emulated.checkout import Answer, Checkout
+from tests.emulated.checkout import Answer, Checkout, until
 from tests.unit.switch.inspected import location, organization, repository
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -97,7 +99,7 @@ def team(tmp_path: Path) -> Iterator[Checkout]:
     made.destroy()
 
 
-def inspection(path: Path) -> Path:
+def inspection(path: Path, **changes: Any) -> Path:
     """Saved: of an organization that has ``alpha`` and one more, a schedule of its code turned off."""
     state = organization(
         locations=[location("alpha", {"location_name": "alpha", "image": "x/alpha:1"}), location("gone", {})],
@@ -106,6 +108,7 @@ def inspection(path: Path) -> Path:
             FoundInstigator("alpha", "__repository__", "often", "schedule", False, True, True),
         ],
         variables=[FoundVariable("STRIPE_KEY", ["full deployments"], [])],
+        **changes,
     )
     path.write_text(json.dumps(inspected(state, repository()).document()))
     return path
@@ -133,13 +136,17 @@ def test_a_rehearsal_is_there_and_back_and_nobody_else_hears_of_it(
     wanted = ("dagster==1.13.27", "dagster-cloud==1.13.27")
     # so that its packages are in uv's cache
     VirtualEnvironmentSpec(tmp_path / "warm", wanted).ensure(lambda text: None, time.sleep)
-    saved, page = inspection(tmp_path / "inspection.json"), tmp_path / "rehearsal.html"
-    given = ("prod", "--inspection", str(saved), "--html", str(page), "--json", "--keep")
-    answer = rehearse(team, *given, **elsewhere.variables, UV_OFFLINE="1")
+    # as of an organization on Dagster+ itself: with settings that the embedded one does not know
+    settings = {"sso_default_role": "LAUNCHER", "run_queue": {"max_concurrent_runs": 10}, "of_tomorrow": {"a": 1}}
+    saved, page = inspection(tmp_path / "inspection.json", settings=settings), tmp_path / "rehearsal.html"
+    given = ("switch", "rehearse", "prod", "--inspection", str(saved), "--html", str(page), "--json", "--keep")
+    others = {"AWS_SECRET_ACCESS_KEY": SECRET, "DATABASE_PASSWORD": SECRET}  # and no token: nobody is asked
+    answer = team.hybrid(*given, timeout=500, **others, **elsewhere.variables, UV_OFFLINE="1")
 
     found = answer.document
     assert answer.code == 0, answer.err
     assert any("gone" in each for each in found["would_fail"]), "the real switch ends where the stack serves too little"
+    assert any("of_tomorrow" in each for each in found["differs_from_the_real_one"]), "what it does not know it says"
     assert found["seeded"]["locations"] == ["alpha"]
     assert found["seeded"]["variables"] == 1
     assert found["seeded"]["schedules_and_sensors_on"] == 1, "one schedule is off, as inspected"
@@ -179,12 +186,7 @@ def test_the_downtime_and_the_way_back_are_measured_and_a_second_rehearsal_begin
 
 def test_a_rehearsal_that_is_killed_leaves_what_the_next_one_ends(team: Checkout) -> None:
     process = team.start("switch", "rehearse", "--json", **{"DAGSTER_CLOUD_API_TOKEN": SECRET})
-    journal = team.root / ".hybrid/rehearsals/rehearsal/checkout/.hybrid/stacks/rehearsal/switch.jsonl"
-    deadline = time.monotonic() + 240
-    while not (journal.exists() and '"agent"' in journal.read_text()):
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline, "the switch did not begin"
-        time.sleep(0.1)
+    _until_at(team, process, "agent")
     os.killpg(process.pid, 9)
     process.communicate()
     assert left_over(team), "the agent is supervised, so that it outlives the kill: else this shows nothing"
@@ -192,4 +194,59 @@ def test_a_rehearsal_that_is_killed_leaves_what_the_next_one_ends(team: Checkout
     answer = rehearse(team, "--json")
     assert answer.code == 7
     assert "alpha: " in answer.err, "which location does not load was not said"
+    assert left_over(team) == []
+
+
+def _until_at(team: Checkout, process: subprocess.Popen[str], step: str) -> None:
+    journal = team.root / ".hybrid/rehearsals/rehearsal/checkout/.hybrid/stacks/rehearsal/switch.jsonl"
+
+    def there() -> bool:
+        assert process.poll() is None, process.communicate()[1]
+        return journal.exists() and f'"{step}"' in journal.read_text()
+
+    until(there, seconds=300, what=f"the switch is at {step}")
+
+
+@pytest.mark.parametrize("step", ["prepare", "serve"])
+def test_ctrl_c_leaves_nothing_running(team: Checkout, step: str) -> None:
+    process = team.start("switch", "rehearse", "--json")
+    _until_at(team, process, step)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert out == "", "half an answer is none"
+    assert "Traceback" not in err
+    assert left_over(team) == []
+    assert [each.name for each in (team.root / ".hybrid/rehearsals").iterdir() if each.is_dir()] == ["environments"]
+
+
+def test_a_location_that_fails_on_hybrid_alone_is_named_and_the_way_back_is_rehearsed_too(team: Checkout) -> None:
+    team.location(
+        "beta", 'import os\nif "HYBRID_RELEASE" in os.environ:\n    raise ValueError("no Hybrid for me")\n' + CODE
+    )
+    answer = rehearse(team, "--json")
+    found = answer.document
+    assert answer.code == 7, answer.err
+    assert found["holds"] is False
+    assert found["downtime"] is None, "it is not over"
+    [failed] = [each for each in found["steps"] if each["failed"]]
+    assert failed["step"] == "serve", "the agent alone gives it that variable"
+    assert "beta" in answer.err
+    assert "no Hybrid for me" in answer.err
+    assert any("serve failed" in each for each in found["would_fail"])
+    assert found["is_serverless_again"] is True
+    assert left_over(team) == []
+
+
+def test_an_agent_that_never_comes_ends_the_rehearsal_and_serverless_is_back(team: Checkout) -> None:
+    file = team.root / "stacks" / "Pulumi.prod.yaml"
+    file.write_text(file.read_text().replace("kind: ecs", "kind: ecs\n    environment:\n      PYTHONHOME: /nowhere"))
+    saved = inspection(team.root.parent / "inspection.json")
+    answer = rehearse(team, "prod", "--inspection", str(saved), "--json")
+    found = answer.document
+    assert answer.code == 7, answer.err
+    [failed] = [each for each in found["steps"] if each["failed"]]
+    assert failed["step"] in {"prepare", "serve"}, failed
+    assert "hybrid-prod" in failed["failed"] or "agent" in failed["failed"], "who did not come was not said"
+    assert found["is_serverless_again"] is True
     assert left_over(team) == []

@@ -58,6 +58,7 @@ ROOMS = {
     },
     "hybrid.switch": {
         "hybrid.assets",
+        "hybrid.containers",
         "hybrid.delivery",
         "hybrid.engine",
         "hybrid.pipeline",

@@ -141,7 +141,7 @@ class Prepare(SwitchStep):
         """The stack lets go of its locations. That they stay in Dagster+ is the provider's doing: what a deployment on
         Serverless has under their names is Serverless's."""
         if self.given.journal.last("serve") is not None:
-            self.work.set_phase(facts.get("beside", "prepare"))
+            self.work.set_phase(self.beside)
             self.work.up()
         if "phase" in facts:
             self.work.set_phase(facts["phase"])

@@ -23,6 +23,7 @@ class Documents(SwitchStep):
     def do(self, facts: Facts, note: Note) -> None:
         if "digest" in facts:
             return  # what was kept first is what Serverless ran
+        self.work.foresee()  # not in the gap
         found = self.work.documents()
         loaded = [name for name, each in self.work.locations().items() if each.is_loaded and name in found]
         taken = {"variables": self.work.keep_variables()} if self.work.taken_variables() else {}
@@ -33,13 +34,16 @@ class Documents(SwitchStep):
         if "digest" not in facts:
             return
         kept = self.work.kept_documents(facts["digest"])
-        if self.of("prepare").get("beside") == "standby" and self.given.journal.last("serve") is not None:
+        if self.beside == "standby" and self.given.journal.last("serve") is not None:
             self.work.up()  # first the agent stands by again, else it tries to load what is put back
         if "variables" in facts:
             self._restore(facts["variables"])
         present = self.work.documents()
+        # what a Hybrid agent said of the same document stands until Serverless is told to load it anew
+        spoilt = {name for name, each in self.work.locations().items() if each.has_failed(None)}
+        spoilt &= set(facts.get("loaded") or ())
         for name in sorted(kept):
-            if said(present.get(name)) != said(kept[name]):
+            if said(present.get(name)) != said(kept[name]) or name in spoilt:
                 self.work.put_document(dict(kept[name]))
         served = {each.name for each in self.work.wanted()}
         for name in sorted(set(present) & served - set(kept)):

@@ -165,6 +165,10 @@ class DrainRest(Drain):
     name: ClassVar[str] = "drain_rest"
     title: ClassVar[str] = "wait until nothing runs on Serverless"
 
+    def _but_of(self) -> str | None:
+        """What runs on Hybrid already may go on; with users at work there is always some."""
+        return self.work.agent_label
+
 
 class LoadedOnQueue(Loaded):
     """No location was without an agent: all were loaded on Hybrid before the hand-over, and nothing loads them anew."""

@@ -31,10 +31,14 @@ class Drain(SwitchStep):
     if_it_fails: ClassVar[str] = "Schedules and sensors are paused, runs go on. Go on waiting, or choose --runs cancel."
 
     def do(self, facts: Facts, note: Note) -> None:
-        left = self.work.drain(self.choices.runs, self.choices.drain_seconds)
+        left = self.work.drain(self.choices.runs, self.choices.drain_seconds, self._but_of())
         note({"left": left})
         if left != "nothing":
             self.tell(f"Left at work: {left}. What runs on Serverless ends with it.")
+
+    def _but_of(self) -> str | None:
+        """The agent whose runs do not count; None: all do."""
+        return None
 
 
 class Resume(SwitchStep):

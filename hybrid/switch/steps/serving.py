@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from hybrid.errors import NotReadyError, RunFailedError
+from hybrid.errors import HybridError, NotReadyError, RunFailedError, StoppedError
 from hybrid.plus import CodeLocationStatus
 from hybrid.switch.downtime import downtime_of
 from hybrid.switch.serverless_agents import last_heartbeat, serverless_agents, still_there
@@ -27,7 +27,18 @@ class Serve(SwitchStep):
     def do(self, facts: Facts, note: Note) -> None:
         self.work.set_phase("serve")
         self.release_variables()
+        note({"told": self._told()})
         self.work.up(self._left())
+
+    def _told(self) -> list[str]:
+        """What cannot be told yet is told by the update, which also says why it could not be."""
+        try:
+            return list(self.work.tell_locations())
+        except StoppedError:
+            raise
+        except HybridError as error:
+            self.tell(f"The locations are told by the update: {error.what}")
+            return []
 
     def _left(self) -> float | None:
         """Until the time at which it goes back by itself."""
@@ -38,7 +49,7 @@ class Serve(SwitchStep):
 
     def take_back(self, facts: Facts) -> None:
         """In the file alone: while the deployment is HYBRID, an `up` would take the locations away."""
-        self.work.set_phase(self.of("prepare").get("beside", "prepare"))
+        self.work.set_phase(self.beside)
 
 
 class Loaded(SwitchStep):

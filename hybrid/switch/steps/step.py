@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from hybrid.switch.choices import Choices
 from hybrid.switch.journal import Journal
-from hybrid.switch.work import SwitchWork
+from hybrid.switch.work import Phase, SwitchWork
 
 Facts = Mapping[str, Any]
 Note = Callable[[Facts], None]
@@ -53,6 +53,14 @@ class SwitchStep:
         """The newest that the journal has of it, also when the step was taken back since; None: nothing."""
         lines = (line for line in reversed(self.given.journal.lines) if line.step == step and fact in line.facts)
         return next((line.facts[fact] for line in lines), None)
+
+    @property
+    def beside(self) -> Phase:
+        """The stack's phase beside Serverless, on the way back: as it was. When not all was seen loaded on Hybrid
+        it stands by, or the agent would report for Serverless's locations what it reported for its own."""
+        served, loaded = self.given.journal.last("serve") is not None, self.ever("loaded", "loaded_at") is not None
+        before: Phase = self.of("prepare").get("beside", "prepare")
+        return "standby" if served and not loaded else before
 
     def release_variables(self) -> None:
         """Before the stack makes its own. Where Serverless still serves, what starts there reads those, too."""

@@ -6,6 +6,7 @@ from concurrent import futures
 
 import pytest
 
+from hybrid.delivery.told import VARIABLE, Told, write_told
 from hybrid.errors import HybridError
 from hybrid.plus import PlusUnreachable
 from hybrid.provider.code_location import CodeLocation
@@ -215,3 +216,28 @@ def test_a_location_that_was_moved_back_to_serverless_is_left_to_it(resource, pl
     resource.delete(made.id, queued, made.outputs, call)
 
     assert "hello" in plus.documents, "the stack lets go of it; Serverless runs it again"
+
+
+def test_what_was_told_for_this_update_is_not_sent_again_though_its_code_is_not_in_the_document(
+    resource, plus, inputs, call, tmp_path, monkeypatch
+):
+    kept = {**DOCUMENT, "location_name": "hello", "a form": "of Dagster+'s own"}
+    plus.documents["hello"] = kept
+    write_told(tmp_path / "told.json", {"hello": Told.of(DOCUMENT, kept, "1")})
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "told.json"))
+
+    resource.create({**inputs, "contentHash": "1"}, call)
+    assert "put_location" not in plus.calls
+
+    resource.create({**inputs, "contentHash": "2"}, call)
+    assert plus.calls.count("put_location") == 1, "other code has to be loaded"
+
+
+def test_what_was_changed_after_it_was_told_is_sent_again(resource, plus, inputs, call, tmp_path, monkeypatch):
+    write_told(tmp_path / "told.json", {"hello": Told.of(DOCUMENT, DOCUMENT, None)})
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "told.json"))
+    plus.documents["hello"] = {"code_source": {"package_name": "somebody's"}, "location_name": "hello"}
+
+    resource.create(inputs, call)
+
+    assert plus.documents["hello"]["code_source"] == DOCUMENT["code_source"]

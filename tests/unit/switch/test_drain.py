@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -138,3 +138,21 @@ def test_backfills_are_looked_at_before_runs():
     assert order == 2 * ["automations", "backfills_at_work", "runs_in_progress"], (
         "a backfill that ends between two looks has launched its runs by then"
     )
+
+
+@pytest.mark.parametrize("runs", [Runs.WAIT, Runs.CANCEL])
+def test_runs_of_the_agent_that_stays_are_neither_waited_for_nor_canceled(runs: Runs) -> None:
+    ours = replace(run("ours"), tags={"dagster/agent_label": "hybrid-prod"})
+    theirs = replace(run("theirs"), tags={"dagster/agent_label": "serverless"})
+    plus = Standing(runs=[ours, theirs, run("queued", "QUEUED")])
+
+    def end() -> None:
+        if time.passed >= 10:
+            plus.runs = [ours]
+
+    time = Time(end)
+    drain = time.drain(plus, runs)
+    drain.but_of = "hybrid-prod"
+    assert drain.wait().is_quiet, "with users at work there is always some on Hybrid"
+    assert time.passed >= 10, "what Serverless has, or nobody yet, is waited for"
+    assert not any("ours" in str(call) for call in plus.calls), "a run on Hybrid was ended"

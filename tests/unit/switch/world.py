@@ -296,6 +296,21 @@ class World:
         queue = None if name is None else OwnQueue(name, tuple(locations))
         self._effect("set_own_queue", lambda: setattr(self, "queue", queue))
 
+    def foresee(self) -> None:
+        self._look("foresee")
+
+    def tell_locations(self) -> list[str]:
+        if self.queue is not None:
+            return []
+        self._effect("tell_locations", self._tell)
+        return list(NAMES)
+
+    def _tell(self) -> None:
+        if self.type == "SERVERLESS":
+            raise SettingsError("The deployment is run by Serverless.")
+        for name in NAMES:
+            self.told[name] = hybrid_document(name, self.agent_queue)
+
     def up(self, limit: float | None = None) -> None:
         self._effect("up", lambda: self._up(limit))
 
@@ -371,7 +386,7 @@ class World:
         paused: list[str] = self._effect("pause", stop)
         return paused
 
-    def drain(self, runs: str, timeout: float) -> str:
+    def drain(self, runs: str, timeout: float, but_of: str | None = None) -> str:
         self._effect("drain", lambda: self.at_source.update({"c": 3}))  # a last run stored something
         return self.left
 
