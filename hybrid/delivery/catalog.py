@@ -245,7 +245,7 @@ def _legacy_location(
         folder=place.path,
         code_source=item.code_source,
         working_directory=local or _subfolder(place, "src") or place.path,
-        requirements=needs.listed or _older_requirements(place),
+        requirements=tuple(dict.fromkeys((*needs.listed, *_older_requirements(place)))),
         lock=_lock(place),
         requires_python=needs.python,
         build=files.build,
@@ -336,7 +336,8 @@ def _lock(place: Place) -> Path | None:
 
 
 def _older_requirements(place: Place) -> tuple[str, ...]:
-    """Of a folder whose pyproject.toml lists none: a lock beside them has all already."""
+    """Beside a dagster_cloud.yaml as Serverless takes them; elsewhere when no pyproject.toml lists any. A lock has all
+    of them already."""
     return () if _lock(place) else listed_in_folder(place)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from hybrid.delivery.images.scaffold import LOCK, Layout, dockerfile
-from hybrid.switch.finding import Finding
+from hybrid.switch.finding import Finding, FindingKind
 from hybrid.switch.fixes.fix import Contents, Fix, ProposedFile, below, folder_of
 from hybrid.switch.fixes.mark import is_unedited, marked
 
@@ -96,9 +96,10 @@ def fix_pex_build(finding: Finding, contents: Contents) -> Fix:
         by_hand.append(f"The base image {base[:100]!r} cannot be written into a Dockerfile: put it in by hand.")
         base = f"python:{python}-slim"
     text = dockerfile(layout, base)
+    instead = "in place of the Python executable of" if finding.kind is FindingKind.PEX_BUILD else "for"
     return Fix(
         finding,
-        f"a Dockerfile in place of the Python executable of {who}",
+        f"a Dockerfile {instead} {who}",
         files=(ProposedFile(path, marked(text)),),
         by_hand=tuple(by_hand),
         notes=tuple(notes),

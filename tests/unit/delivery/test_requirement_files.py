@@ -41,9 +41,19 @@ def test_a_setup_and_a_requirements_file_count_together(root: Path) -> None:
     require_dagster_cloud([found])
 
 
-def test_what_a_pyproject_lists_is_all_that_counts(root: Path) -> None:
+def test_a_requirements_file_adds_to_a_pyproject(root: Path) -> None:
+    project = '[project]\nname = "alpha"\nversion = "1"\ndependencies = ["dagster", "dagster-cloud"]\n'
+    found = alpha(root, requirements_txt="dagster\npolars\n", pyproject_toml=project)
+    assert found.requirements == ("dagster", "dagster-cloud", "polars"), "Serverless takes all of them together"
+
+
+def test_in_a_dg_project_what_its_pyproject_lists_is_all_that_counts(root: Path) -> None:
     project = '[project]\nname = "alpha"\nversion = "1"\ndependencies = ["dagster"]\n'
-    assert alpha(root, setup_py=SETUP, pyproject_toml=project).requirements == ("dagster",)
+    (root / "team" / "dagster_cloud.yaml").unlink()
+    table = '[tool.dg.project]\nroot_module = "alpha"\n'
+    assert alpha(root, requirements_txt="polars\n", pyproject_toml=project + table).requirements == ("dagster",)
+    bare = '[project]\nname = "alpha"\nversion = "1"\n'
+    assert alpha(root, pyproject_toml=bare + table).requirements == ("polars",), "unless it lists none"
 
 
 def test_a_lock_has_all_already(root: Path) -> None:
