@@ -216,9 +216,7 @@ def _of_tasks(tasks: tuple[Task, ...], stack: str) -> Iterator[Prerequisite]:
     yield Prerequisite(
         "findings",
         State.MISSING if others else State.OK,
-        f"{counted(len(others), 'finding')} that must be dealt with before."
-        if others
-        else "Nothing else has to be done first.",
+        f"{counted(len(others), 'finding')} not dealt with yet." if others else "Nothing else has to be done first.",
         "Work through what the plan lists as open." if others else "",
     )
 

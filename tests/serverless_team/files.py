@@ -161,6 +161,7 @@ _RATES: Final = '''\
 """One asset, a schedule that is on, one that is off, and a job that takes its time."""
 
 import time
+from pathlib import Path
 
 import dagster as dg
 
@@ -177,9 +178,12 @@ def francs(rates: dict) -> float:
     return 100 * rates["chf"]
 
 
-@dg.op(config_schema={"seconds": dg.Field(int, default_value=60)})
+@dg.op(config_schema={"seconds": dg.Field(int, default_value=60), "until": dg.Field(str, default_value="")})
 def wait_for_the_bank(context: dg.OpExecutionContext) -> None:
-    for second in range(context.op_config["seconds"]):
+    seconds, until = context.op_config["seconds"], context.op_config["until"]
+    for second in range(seconds):
+        if until and Path(until).exists():
+            break
         context.log.info(f"still waiting, {second} s")
         time.sleep(1)
 
