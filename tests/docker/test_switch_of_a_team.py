@@ -16,7 +16,7 @@ import pytest
 
 from tests.aws.moto_server import REGION, Moto
 from tests.containers.stand import Containers
-from tests.emulated.checkout import Answer, Checkout, until
+from tests.emulated.checkout import REPOSITORY, Answer, Checkout, until
 from tests.ports import free_port
 from tests.serverless_team.organization import LOCATIONS, SECRETS, Team, served
 
@@ -37,6 +37,7 @@ class Move:
         path = containers.environ["PATH"]
         docker = {name: value for name, value in containers.environ.items() if name.startswith("DOCKER_")}
         self._given = {**docker, **KEYS, "PATH": os.pathsep.join([plugin, path]) if plugin else path}
+        (self.checkout.root / "asset_values").symlink_to(REPOSITORY / "asset_values")  # what the library is built of
         stacks = self.checkout.root / "stacks"
         (stacks / "Pulumi.local.yaml").unlink()
         (stacks / "Pulumi.trial.yaml").write_text(self._settings(gateway(containers)))

@@ -27,7 +27,7 @@ STORED: Final = ("orders/2026-01-01", "orders/2026-01-02", "orders/2026-01-03", 
 
 _BIN: Final = Path(sys.executable).parent
 _SERVES_SECONDS: Final = 120
-_LOADS_SECONDS: Final = 300
+_LOADS_SECONDS: Final = 600
 
 
 @dataclass(frozen=True)
