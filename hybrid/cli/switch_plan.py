@@ -82,7 +82,7 @@ def plan(
     who = identity(workspace, stack)
     root = (repository or workspace.root).resolve()
     found = _inspection(who, root, inspection)
-    wishes = _wishes(workspace, who, found, executor.value if executor else None, secrets_manager, convert)
+    wishes = _wishes(workspace, who, root, found, executor.value if executor else None, secrets_manager, convert)
     fixes, files = _fixes(root, found, wishes)
     written: tuple[str, ...] = ()
     if write:
@@ -140,6 +140,7 @@ def _inspection(who: StackIdentity, root: Path, saved: Path | None) -> Inspectio
 def _wishes(
     workspace: Workspace,
     who: StackIdentity,
+    root: Path,
     found: Inspection,
     executor: Executor | None,
     secrets_manager: bool,
@@ -155,6 +156,8 @@ def _wishes(
         executor=executor,
         secrets_manager=secrets_manager,
         convert=convert,
+        apart=root != workspace.root.resolve(),
+        io_manager=who.settings.asset_values.io_manager,
         folders={each.name: each.folder for each in found.repository.locations} if found.repository else {},
         account=aws.account if aws else None,
         region=aws.region if aws else None,

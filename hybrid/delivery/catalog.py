@@ -2,8 +2,8 @@
 elsewhere, each read into ``CodeLocationFolder``.
 
 Read from each folder: ``pyproject.toml`` and ``dg.toml`` (see ``project``) or ``dagster_cloud.yaml`` (see ``legacy``),
-``build.yaml`` and ``container_context.yaml`` with an environment's overlays (see ``build_files``), and whether there
-is a lock of its requirements. Nothing is imported or run.
+``build.yaml`` and ``container_context.yaml`` with an environment's overlays (see ``build_files``), and a lock of its
+requirements, or else the lists of older shapes (see ``requirement_files``). Nothing is imported or run.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from hybrid.delivery.references import (
     NamedLocation,
     folder_at,
 )
+from hybrid.delivery.requirement_files import listed_in_folder
 from hybrid.delivery.sources import Place, Source, raise_all
 from hybrid.errors import SettingsError
 
@@ -170,7 +171,7 @@ def _read(place: Place, environment: str | None, commons: tuple[Place, ...]) -> 
             folder=place.path,
             code_source=project.code_source,
             working_directory=_subfolder(place, "src") or place.path,
-            requirements=project.requirements,
+            requirements=project.requirements or _older_requirements(place),
             lock=_lock(place),
             requires_python=project.requires_python,
             build=files.build,
@@ -244,7 +245,7 @@ def _legacy_location(
         folder=place.path,
         code_source=item.code_source,
         working_directory=local or _subfolder(place, "src") or place.path,
-        requirements=needs.listed,
+        requirements=tuple(dict.fromkeys((*needs.listed, *_older_requirements(place)))),
         lock=_lock(place),
         requires_python=needs.python,
         build=files.build,
@@ -332,6 +333,12 @@ def _lock(place: Place) -> Path | None:
         return place.path / "requirements.lock"
     listed = place.read("requirements.txt", limit=_LOCK_BYTES)
     return place.path / "requirements.txt" if listed and "--hash=" in listed.text else None
+
+
+def _older_requirements(place: Place) -> tuple[str, ...]:
+    """Beside a dagster_cloud.yaml as Serverless takes them; elsewhere when no pyproject.toml lists any. A lock has all
+    of them already."""
+    return () if _lock(place) else listed_in_folder(place)
 
 
 def _unknown(name: str, found: Sequence[CodeLocationFolder]) -> SettingsError:

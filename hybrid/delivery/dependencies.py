@@ -8,8 +8,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from hybrid.delivery.catalog import CodeLocationFolder
+from hybrid.delivery.requirement_files import REQUIREMENTS, SETUP
 from hybrid.errors import SettingsError
 
+PYPROJECT = "pyproject.toml"
 NEEDED = "dagster-cloud"
 ASSET_VALUES = "dagster-asset-values"
 """What code locations install of this repository: the room ``asset_values``."""
@@ -24,7 +26,7 @@ def require_dagster_cloud(locations: Sequence[CodeLocationFolder]) -> None:
         raise SettingsError(
             f"These code locations do not depend on {NEEDED}: {', '.join(lacking)}.",
             why="Their code servers and runs could not speak to Dagster+.",
-            next_step=f'add "{NEEDED}" (the agent\'s release is best) to [project] dependencies there.',
+            next_step=f'add "{NEEDED}" (the agent\'s release is best) to the dependencies there.',
         )
 
 
@@ -38,15 +40,21 @@ def require_asset_values(locations: Sequence[CodeLocationFolder]) -> None:
         raise SettingsError(
             f"These code locations do not depend on {ASSET_VALUES}: {', '.join(lacking)}.",
             why="`hybrid:assetValues.ioManager` has their runs store and load by an IO manager that is in it.",
-            next_step="make its wheel with `hybrid assets library --into DIR` and add it to [project] dependencies "
+            next_step="make its wheel with `hybrid assets library --into DIR` and add it to the dependencies "
             "there (docs/assets.md), or let `ioManager` be false.",
         )
 
 
 def _lacking(needed: str, locations: Sequence[CodeLocationFolder]) -> list[str]:
     return [
-        f"{location.origin}/pyproject.toml"
+        f"{location.origin}/{_file_of(location)}"
         for location in locations
         if location.image is None
         and needed not in {canonicalize_name(Requirement(text).name) for text in location.requirements}
     ]
+
+
+def _file_of(location: CodeLocationFolder) -> str:
+    """Where its dependencies are listed."""
+    names = (PYPROJECT, REQUIREMENTS, SETUP)
+    return next((name for name in names if (location.folder / name).is_file()), PYPROJECT)

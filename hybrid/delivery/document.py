@@ -59,23 +59,27 @@ def location_document(
 ) -> dict[str, Any]:
     """The document for ``location``; a new one each time, so that a caller may change it.
 
-    Without an ``image`` (nor one in the folder's own settings) the location runs from its folder, and
-    ``working_directory`` is the folder's own; with one, ``working_directory`` and ``executable_path`` are paths inside
-    the image, by default those that the location's own files name.
+    Without an ``image`` (nor one in the folder's own settings) the location runs from its folder:
+    ``working_directory`` is the folder's own, and a ``python_file`` is named by its whole path. With one,
+    ``working_directory`` and ``executable_path`` are paths inside the image, by default those that the location's own
+    files name.
 
     ``platform`` is the kind of the stack's agent: of the container contexts only its own is sent, since one that is
     wrong on another platform would be refused with the whole document. None: all are.
     """
     image = image or location.image
+    code_source = location.code_source.document()
     if image is None:
         working_directory = working_directory or str(location.working_directory)
+        if "python_file" in code_source:  # seen from where the code server is started, which is not its folder
+            code_source["python_file"] = str(PurePosixPath(working_directory) / code_source["python_file"])
     else:
         working_directory = working_directory or location.directory_in_image
         executable_path = executable_path or location.executable_path
     git = {"commit_hash": commit_hash, "url": repository_url}
     document: dict[str, Any] = {
         "location_name": location.name,
-        "code_source": location.code_source.document(),
+        "code_source": code_source,
         "image": image,
         "executable_path": executable_path,
         "attribute": location.attribute,

@@ -15,6 +15,8 @@ class Failure:
 
     message: str
     stack: str
+    cause: str = ""
+    """The message of the innermost cause; empty: it has none."""
 
     @classmethod
     def of(cls, error: Mapping[str, Any] | None) -> Failure | None:
@@ -26,7 +28,14 @@ class Failure:
             cause = link["error"]
             heading = "Caused by:" if link.get("isExplicitLink") else "While handling:"
             parts += [heading, cause["message"], "".join(cause.get("stack") or ())]
-        return cls(redact(error["message"]).strip(), redact("\n".join(part.rstrip() for part in parts if part.strip())))
+        chain = [link["error"]["message"] for link in error.get("errorChain") or ()]
+        stack = redact("\n".join(part.rstrip() for part in parts if part.strip()))
+        return cls(redact(error["message"]).strip(), stack, redact(chain[-1]).strip() if chain else "")
+
+    @property
+    def reason(self) -> str:
+        """One line: what went wrong first, where Dagster's own message only says that something did."""
+        return ((self.cause or self.message).splitlines() or ["no words"])[0]
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.stack}".strip()

@@ -93,3 +93,8 @@ FACTS: Final[dict[FindingKind, tuple[str, ...]]] = {
 """The facts that a finding of each kind may have; one that is not known is left out. ``folder`` and ``file`` are paths
 relative to the repository, ``.`` its root; ``line`` from 1; lists are joined by ", "; ``certainty`` is ``known`` when
 Dagster+ says it, else ``likely`` or ``unknown``, by the files alone."""
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

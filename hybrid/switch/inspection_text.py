@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from hybrid.redaction import redact
-from hybrid.switch.finding import Finding, FindingKind, Weight
+from hybrid.switch.finding import Finding, FindingKind, Weight, counted
 from hybrid.switch.inspection import Inspection
 from hybrid.switch.organization import OrganizationState
 from hybrid.switch.remedies import REMEDIES, shown
@@ -45,12 +45,13 @@ def _of_organization(found: OrganizationState) -> Iterator[str]:
     plan = f", plan {found.plan}" if found.plan else ""
     yield f"{found.organization}/{found.deployment.name} is on {found.deployment.agent_type.title()}{plan}."
     failed = sum(each.status == "FAILED" for each in found.locations)
+    on = _count(found.instigators and found.on(), found.instigators, "schedule or sensor", "schedules and sensors")
     parts = [
-        f"{len(found.locations)} locations" + (f" ({failed} not loaded)" if failed else ""),
-        f"{_count(found.instigators and found.on(), found.instigators)} schedules and sensors on",
-        f"{_count(found.runs, found.runs)} runs in flight",
-        f"{_count(found.variables, found.variables)} variables",
-        f"{_count(found.branches, found.branches)} branch deployments",
+        counted(len(found.locations), "location") + (f" ({failed} not loaded)" if failed else ""),
+        f"{on} on",
+        f"{_count(found.runs, found.runs, 'run')} in flight",
+        _count(found.variables, found.variables, "variable"),
+        _count(found.branches, found.branches, "branch deployment"),
     ]
     yield f"{', '.join(parts)}."
     running = [each.label or "unlabelled" for each in found.agents or () if each.status == "RUNNING"]
@@ -85,7 +86,7 @@ def _known(found: list[Finding]) -> Iterator[str]:
         alike = [each for each in found if each.kind is kind]
         if kind is FindingKind.SECRET:
             names = list(dict.fromkeys(each.facts["name"] for each in alike))
-            yield f"  {len(names)} variables that Hybrid agents get as Serverless does: {_names(names)}."
+            yield f"  {counted(len(names), 'variable')} that Hybrid agents get as Serverless does: {_names(names)}."
         elif len(alike) == 1:
             yield f"  {alike[0].where}: {alike[0].what} {alike[0].why}"
         else:
@@ -98,8 +99,11 @@ def _names(names: list[str]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _count(found: list[object] | object, known: object) -> str:
-    return "an unknown number of" if known is None else str(len(found)) if isinstance(found, list) else "0"
+def _count(found: list[object] | object, known: object, noun: str, plural: str = "") -> str:
+    count = len(found) if isinstance(found, list) else 0
+    if known is not None and count == 1:
+        return f"1 {noun}"
+    return f"{'an unknown number of' if known is None else count} {plural or f'{noun}s'}"
 
 
 def _yes(value: bool | None) -> str:

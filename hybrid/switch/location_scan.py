@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import posixpath
 import re
 from collections.abc import Callable
@@ -11,10 +10,11 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from hybrid.delivery.legacy import LegacyFile, LegacyLocation
 from hybrid.delivery.project import Project
+from hybrid.delivery.requirement_files import is_requirement, listed_in_setup, listed_in_text
 from hybrid.delivery.sources import MAX_BYTES, Source, Toml, YamlMapping
 from hybrid.errors import SettingsError
 from hybrid.switch.repository import FolderLocation, Unread
@@ -169,7 +169,7 @@ class _Needs:
 def _listed(name: str, text: str) -> tuple[list[str], bool]:
     """The requirements in a file, and whether these are all: a file may name others, or be a program."""
     if name == "setup.py":
-        return _of_setup(text)
+        return listed_in_setup(text)
     if name == "setup.cfg":
         return [], "install_requires" not in text
     if name == "pyproject.toml":
@@ -181,35 +181,8 @@ def _listed(name: str, text: str) -> tuple[list[str], bool]:
         dynamic = project.get("dynamic")
         if not isinstance(listed, list):
             return [], not (isinstance(dynamic, list) and "dependencies" in dynamic)
-        return [each for each in listed if isinstance(each, str) and _is_requirement(each)], True
-    return _of_lines(text)
-
-
-def _of_lines(text: str) -> tuple[list[str], bool]:
-    found, whole = [], True
-    for raw in text.splitlines():
-        line = re.split(r"\s#|^#|\s--", raw, maxsplit=1)[0].strip().rstrip("\\").strip()
-        if line.startswith(("-r", "-e", "--requirement", "--editable", "-c ", ".", "git+", "http")):
-            whole = False
-        elif line and not line.startswith("-") and _is_requirement(line):
-            found.append(line)
-    return found, whole
-
-
-def _of_setup(text: str) -> tuple[list[str], bool]:
-    """``install_requires`` when it is a list of texts."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return [], False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "install_requires":
-            if not isinstance(node.value, ast.List):
-                return [], False
-            items = [each.value for each in node.value.elts if isinstance(each, ast.Constant)]
-            texts = [each for each in items if isinstance(each, str) and _is_requirement(each)]
-            return texts, len(texts) == len(node.value.elts)
-    return [], True
+        return [each for each in listed if isinstance(each, str) and is_requirement(each)], True
+    return listed_in_text(text)
 
 
 def _requires_python(name: str, text: str) -> str | None:
@@ -218,14 +191,6 @@ def _requires_python(name: str, text: str) -> str | None:
     except SettingsError:
         return None
     return value if isinstance(value, str) else None
-
-
-def _is_requirement(text: str) -> bool:
-    try:
-        Requirement(text)
-    except InvalidRequirement:
-        return False
-    return True
 
 
 def _is_cloud(requirement: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from hybrid.switch.finding import Finding, FindingKind, Weight
+from hybrid.switch.finding import Finding, FindingKind, Weight, counted
 from hybrid.switch.organization import FoundLocation, FoundRun, FoundVariable, OrganizationState
 from hybrid.switch.repository import RepositoryState
 from hybrid.switch.serverless_words import VARIABLE
@@ -102,7 +102,7 @@ def _non_isolated(organization: OrganizationState) -> Iterator[Finding]:
         Weight.SHOULD,
         f"deployment {organization.deployment.name}",
         f"Non-isolated runs: {'on' if organization.non_isolated_runs else 'off'} in the settings, "
-        f"{'at least ' if len(recent) == 100 else ''}{len(recent)} such runs of late.",
+        f"{'at least ' if len(recent) == 100 else ''}{counted(len(recent), 'such run')} of late.",
         "Hybrid has no switch for them in Dagster+'s page, and each run gets a process or task of its own, which takes "
         "longer to start. The tag, or another executor, takes their place.",
         facts=facts | ({"locations": ", ".join(names)} if names else {}),
@@ -121,7 +121,7 @@ def _stored_values(organization: OrganizationState) -> Iterator[Finding]:
         FindingKind.STORED_VALUES,
         Weight.MUST if concerned else Weight.SHOULD,
         f"deployment {organization.deployment.name}",
-        f"{count} assets in {len(names)} locations may be kept in Serverless's storage.{also}",
+        f"{counted(count, 'asset')} in {counted(len(names), 'location')} may be kept in Serverless's storage.{also}",
         "They cannot be read from there once Serverless is left: copy them before (`hybrid assets plan`). Dagster+ "
         "does not tell an asset's own IO manager, so some of these may lie elsewhere.",
         facts={"assets": str(count), "locations": ", ".join([*names, *unknown])},
@@ -172,7 +172,7 @@ def _instigators(organization: OrganizationState) -> Iterator[Finding]:
         FindingKind.INSTIGATORS,
         Weight.KNOW,
         where,
-        f"{schedules} schedules and {sensors} sensors are on.{also}",
+        f"{counted(schedules, 'schedule')} and {counted(sensors, 'sensor')} are on.{also}",
         "They are paused before the switch and turned on again after it; what would have started meanwhile is late.",
         facts={"schedules": str(schedules), "sensors": str(sensors)},
     )
@@ -183,12 +183,12 @@ def _runs(organization: OrganizationState) -> Iterator[Finding]:
     if not runs and not backfills:
         return
     queued = sum(run.status == "QUEUED" for run in runs)
-    also = f" {len(backfills)} backfills may launch more." if backfills else ""
+    also = f" {counted(len(backfills), 'backfill')} may launch more." if backfills else ""
     yield Finding(
         FindingKind.RUNS_IN_FLIGHT,
         Weight.SHOULD,
         f"deployment {organization.deployment.name}",
-        f"{len(runs)} runs have not ended, {queued} of them queued.{also}",
+        f"{counted(len(runs), 'run')} not ended, {queued} of them queued.{also}",
         "Runs on Serverless end with its agent: let them end, or cancel them, before the agent type changes.",
         facts={"runs": str(len(runs)), "queued": str(queued), "backfills": str(len(backfills))},
     )
@@ -203,7 +203,7 @@ def _branches(organization: OrganizationState) -> Iterator[Finding]:
         FindingKind.BRANCH_DEPLOYMENTS,
         Weight.SHOULD if open_ones else Weight.KNOW,
         f"deployment {organization.deployment.name}",
-        f"{len(branches)} branch deployments, {open_ones} of them not closed.",
+        f"{counted(len(branches), 'branch deployment')}, {open_ones} of them not closed.",
         "The Hybrid agent serves them with `branchDeployments: true` in hybrid:agent; their locations have to be "
         "deployed again from images.",
         facts={"count": str(len(branches)), "open": str(open_ones)},

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from hybrid.errors import UsageError
 from hybrid.redaction import redact
-from hybrid.switch.finding import FindingKind, Weight
+from hybrid.switch.finding import FindingKind, Weight, counted
 from hybrid.switch.fixes.catalogue import Fixes
 from hybrid.switch.fixes.fix import Fix
 from hybrid.switch.inspection import Inspection
@@ -150,14 +150,16 @@ def _prerequisites(
             "" if may else f"Use a user token with the role {role}, or have somebody with it at hand.",
         )
     yield from _of_locations(state, stack)
-    yield from _of_tasks(tasks)
+    yield from _of_tasks(tasks, stack.stack)
     lacking = [each for each in tasks if each.kind == FindingKind.DEFAULT_IO_MANAGER.value]
     if lacking:
         yield Prerequisite(
             "io_manager",
             State.OK if stack.io_manager else State.MISSING,
             f"`hybrid:assetValues.ioManager` is {'on' if stack.io_manager else 'off'} in the stack's file.",
-            "" if stack.io_manager else "`hybrid switch plan STACK --write` turns it on, or give the assets one.",
+            ""
+            if stack.io_manager
+            else f"`hybrid switch plan {stack.stack} --write` turns it on, or give the assets one.",
         )
     yield Prerequisite(
         "clean_preview",
@@ -199,14 +201,16 @@ def _of_locations(state: OrganizationState, stack: StackFacts) -> Iterator[Prere
     )
 
 
-def _of_tasks(tasks: tuple[Task, ...]) -> Iterator[Prerequisite]:
+def _of_tasks(tasks: tuple[Task, ...], stack: str) -> Iterator[Prerequisite]:
     images = {FindingKind.PEX_BUILD.value, FindingKind.DOCKER_HOOKS.value, FindingKind.NO_IMAGE.value}
     without = sorted({each.location or each.where for each in tasks if each.kind in images and each.open})
     yield Prerequisite(
         "images",
         State.MISSING if without else State.OK,
-        f"No Dockerfile yet: {', '.join(without)}." if without else "Every location has a Dockerfile or an image.",
-        "`hybrid switch plan STACK --write` writes them, as far as it can; what follows says the rest."
+        f"No Dockerfile yet, or not as it would be now: {', '.join(without)}."
+        if without
+        else "Every location has a Dockerfile or an image.",
+        f"`hybrid switch plan {stack} --write` writes them, as far as it can; what follows says the rest."
         if without
         else "",
     )
@@ -214,9 +218,7 @@ def _of_tasks(tasks: tuple[Task, ...]) -> Iterator[Prerequisite]:
     yield Prerequisite(
         "findings",
         State.MISSING if others else State.OK,
-        f"{len(others)} findings that have to be dealt with are open."
-        if others
-        else "Nothing else has to be done first.",
+        f"{counted(len(others), 'finding')} not dealt with yet." if others else "Nothing else has to be done first.",
         "Work through what the plan lists as open." if others else "",
     )
 

@@ -17,6 +17,7 @@ _TITLES: Final = 300
 _ROW: Final = 26
 _AXIS: Final = 24
 _STEPS_OF_SCALE: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+_LONGEST_REASON: Final = 300
 _MARKS: Final = {True: "yes", False: "no", None: "not known"}
 
 
@@ -114,10 +115,15 @@ def _whole(timeline: Timeline, way: str) -> float | None:
 def _steps(found: Rehearsal) -> Element | None:
     ways = {"forth": "to Hybrid", "back": "back"}
     rows = (
-        [found.titles.get(each.step, each.step), ways[each.way], took(each, found), each.failed or ""]
+        [found.titles.get(each.step, each.step), ways[each.way], took(each, found), _reason(each.failed)]
         for each in found.timeline.steps
     )
     return table(["step", "way", "seconds", "failed"], rows)
+
+
+def _reason(failed: str | None) -> str:
+    """Its first line: a traceback is for the terminal, where it stands."""
+    return ((failed or "").strip().splitlines() or [""])[0][:_LONGEST_REASON]
 
 
 def _rests(found: Rehearsal) -> Element | None:

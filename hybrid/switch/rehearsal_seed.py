@@ -188,11 +188,7 @@ def _await_loaded(client: PlusClient, names: Sequence[str]) -> None:
     if failed:
         raise NotReadyError(
             f"{', '.join(each.name for each in failed)} did not load from this checkout's code.",
-            why="\n".join(
-                f"{each.name}: {(each.error.message.strip().splitlines() or ['no words'])[0]}"
-                for each in failed
-                if each.error is not None
-            ),
+            why="\n".join(f"{each.name}: {each.error.reason}" for each in failed if each.error is not None),
             next_step="mend it, or see whether its code needs what a rehearsal does not give it: values of variables, "
             "files of the home folder, a network.",
         )

@@ -19,7 +19,7 @@ REMEDIES: Final[dict[FindingKind, str]] = {
     FindingKind.NON_ISOLATED_RUNS: "in_process_executor, multiprocess_executor, or the tag dagster/isolation",
     FindingKind.SECRET: "stays in Dagster+, or moves to a secret manager",
     FindingKind.STORED_VALUES: "hybrid assets copy, before the switch",
-    FindingKind.NO_IMAGE: "build it into your own registry",
+    FindingKind.NO_IMAGE: "an image from its Dockerfile, in your own registry (hybrid switch plan --write)",
     FindingKind.RELEASES: "add dagster-cloud to its requirements",
     FindingKind.UNKNOWN_LOCATION: "find its repository, or remove it from Dagster+",
     FindingKind.NOT_LOADED: "mend it on Serverless first",

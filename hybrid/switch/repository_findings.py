@@ -108,7 +108,7 @@ def _no_image(name: str, where: str, facts: dict[str, str], image: str | None, d
         Weight.MUST,
         where,
         "Its image lies in Serverless's registry." if image else "Nothing here builds an image of its own.",
-        "A Hybrid agent cannot pull from there: "
+        ("A Hybrid agent cannot pull from there: " if image else "A Hybrid agent in containers starts an image: ")
         + ("build it from its Dockerfile into your registry." if dockerfile else "it needs a Dockerfile."),
         name,
         kept | more,

@@ -416,6 +416,7 @@ def smokes_of(given: Sequence[str], workspace: Workspace, stack: str) -> list[Sm
             raise UsageError(f"--smoke '{text}' is not LOCATION:JOB.", next_step="give it so, as in hello:greet.")
         found.append(SmokeGiven(location, job))
     if found:
+        _refuse_unserved(found, workspace, stack)
         return found
     try:
         deployed = read_pipeline(workspace).deploy
@@ -423,3 +424,17 @@ def smokes_of(given: Sequence[str], workspace: Workspace, stack: str) -> list[Sm
         return []
     runs: list[Any] = [each.smoke for each in deployed if each.stack == stack and each.smoke is not None]
     return [SmokeGiven(run.location, run.job, run.timeout_seconds) for run in runs]
+
+
+def _refuse_unserved(runs: Sequence[SmokeGiven], workspace: Workspace, stack: str) -> None:
+    """Before minutes go by, and before anything is on Hybrid."""
+    from hybrid.engine.stack import Stack
+    from hybrid.errors import UsageError
+
+    served = sorted(each.name for each in Stack.read(workspace, stack).folders)
+    for run in runs:
+        if run.location not in served:
+            raise UsageError(
+                f"{run.location}:{run.job} cannot be run: '{stack}' serves no code location '{run.location}'.",
+                next_step=f"name one of these: {', '.join(served)}.",
+            )

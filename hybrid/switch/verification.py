@@ -68,7 +68,7 @@ def _locations(work: SwitchWork) -> list[Check]:
         status = found.get(wanted.name)
         words = "not there" if status is None else status.loaded_image or status.load_status
         if status is not None and status.error is not None:
-            words = (status.error.message.strip().splitlines() or ["an error"])[0]
+            words = status.error.reason
         expected = f"; expected is {wanted.image}" if wanted.image and not is_loaded(wanted, found) else ""
         checks.append(Check(f"location {wanted.name}", is_loaded(wanted, found), f"{words}{expected}"))
     return checks

@@ -44,7 +44,8 @@ class Moto:
     module: ClassVar[str] = "tests.aws.moto_process"
     """What runs as its process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+        """``host`` is where it listens; containers reach 0.0.0.0 by their gateway."""
         self._folder = folder
         self._recording = folder / "requests"
         port = free_port()
@@ -58,7 +59,7 @@ class Moto:
         }
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", self.module, "--host", "127.0.0.1", "--port", str(port)],
+                [sys.executable, "-P", "-m", self.module, "--host", host, "--port", str(port)],
                 cwd=folder,
                 env={**{key: value for key, value in os.environ.items() if not key.startswith("AWS_")}, **settings},
                 stdin=subprocess.DEVNULL,

@@ -104,7 +104,7 @@ def test_an_image_in_place_of_an_executable_has_all_that_it_had(containers, imag
         "install_requires=['dagster==1.13.27', 'dagster-cloud==1.13.27'])\n"
     )
     proposed(tmp_path, FindingKind.PEX_BUILD, python_version="3.11")
-    image = image_of(tmp_path, "PYTHON_IMAGE")
+    image = image_of(tmp_path, "BASE_IMAGE")
     code = (
         "import os, dagster, dagster_cloud, tabulate, numbers_of, numbers_of.definitions as d;"
         "print(numbers_of.OWN, os.getuid(), d.defs.resolve_asset_graph().get_all_asset_keys(), d.__cached__)"

@@ -60,15 +60,18 @@ def layout_of(folder: Path) -> Layout:
     return Layout((), src=src)
 
 
-def dockerfile(layout: Layout, python_image: str = PYTHON_IMAGE) -> str:
-    """The text; pure. Development groups and extras are left out: they are no dependencies."""
+def dockerfile(layout: Layout, base: str = PYTHON_IMAGE, argument: str = "PYTHON_IMAGE") -> str:
+    """The text; pure. ``argument`` is that of the build by which the ``base`` is another.
+
+    Development groups and extras are left out: they are no dependencies.
+    """
     path = "/opt/dagster/app/src:/opt/dagster/app" if layout.src else "/opt/dagster/app"
     install = _install(layout) if layout.requirements or layout.further else ""
     copied = _install_from_folder(layout) if layout.from_folder else "WORKDIR /opt/dagster/app\nCOPY . .\n"
     return f"""\
-ARG PYTHON_IMAGE={python_image}
+ARG {argument}={base}
 
-FROM ${{PYTHON_IMAGE}} AS builder
+FROM ${{{argument}}} AS builder
 RUN {_CACHE} \\
     {CERTIFICATES} \\
     {TRUST}; \\
@@ -76,7 +79,7 @@ RUN {_CACHE} \\
     python3 -m uv venv --python python3 /opt/dagster/venv
 {install}{copied}RUN python3 -m compileall -q --invalidation-mode unchecked-hash .
 
-FROM ${{PYTHON_IMAGE}}
+FROM ${{{argument}}}
 ENV PATH=/opt/dagster/venv/bin:$PATH PYTHONPATH={path} PYTHONUNBUFFERED=1 HOME=/tmp
 COPY --from=builder /opt/dagster/venv /opt/dagster/venv
 WORKDIR /opt/dagster/app

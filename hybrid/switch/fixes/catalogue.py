@@ -47,6 +47,7 @@ def fixes_for(findings: Sequence[Finding], contents: Contents, wishes: Wishes) -
     that runs them, and findings that would write it again name that one."""
     files: dict[str, ProposedFile] = {}
     made: dict[int, Fix] = {}
+    said: set[str] = set()
     order = sorted(range(len(findings)), key=lambda number: findings[number].kind is not FindingKind.DOCKER_HOOKS)
     for number in order:
         finding = _with_neighbours(findings[number], findings)
@@ -54,7 +55,12 @@ def fixes_for(findings: Sequence[Finding], contents: Contents, wishes: Wishes) -
         fixing = _FIXES.get(finding.kind)
         fix = fixing(finding, over, wishes) if fixing else fix_by_words(finding)
         taken = {each.path for each in fix.files if each.before is None and each.path in files}
-        fix = replace(fix, files=tuple(each for each in fix.files if each.path not in taken))
+        fix = replace(
+            fix,
+            files=tuple(each for each in fix.files if each.path not in taken),
+            by_hand=tuple(each for each in fix.by_hand if each not in said),
+        )
+        said |= set(fix.by_hand)
         for each in fix.files:
             earlier = files.get(each.path)
             files[each.path] = replace(each, before=earlier.before) if earlier else each

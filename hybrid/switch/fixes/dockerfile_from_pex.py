@@ -16,12 +16,16 @@ from typing import Any, Final
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from hybrid.delivery.images.scaffold import LOCK, Layout, dockerfile
-from hybrid.switch.finding import Finding
+from hybrid.switch.finding import Finding, FindingKind
 from hybrid.switch.fixes.fix import Contents, Fix, ProposedFile, below, folder_of
 from hybrid.switch.fixes.mark import is_unedited, marked
 
 DEFAULT_PYTHON: Final = "3.11"
 """DEFAULT_PYTHON_VERSION in dagster_cloud_cli/utils.py of 1.13.27."""
+
+BASE: Final = "BASE_IMAGE"
+"""The argument of the build for another base: not PYTHON_IMAGE, which a stack gives every build, so that the Python
+would be the stack's and not the executable's."""
 
 REQUIREMENTS: Final = "requirements.txt"
 SETUP: Final = "setup.py"
@@ -84,21 +88,22 @@ def fix_pex_build(finding: Finding, contents: Contents) -> Fix:
     wanted = finding.facts.get("python_version", DEFAULT_PYTHON)
     python = _python(wanted)
     notes = [
-        f"Python {python}, as the executable has; the argument PYTHON_IMAGE chooses another.",
+        f"Python {python}, as the executable has; `hybrid:images.arguments` with {BASE} chooses another.",
         "Code is in /opt/dagster/app, belongs to root, and runs as the user 1000, whose only place to write is /tmp.",
         "The image is for linux/amd64 unless `hybrid:images.platforms` says otherwise; Serverless runs that too.",
     ]
     if python != wanted:
-        notes[0] = f"Python {python}, for {wanted[:40]!r}; the argument PYTHON_IMAGE chooses another."
+        notes[0] = f"Python {python}, for {wanted[:40]!r}; `hybrid:images.arguments` with {BASE} chooses another."
     layout, by_hand = layout_of(contents, folder)
     base = finding.facts.get("base_image") or f"python:{python}-slim"
     if not IMAGE.fullmatch(base):
         by_hand.append(f"The base image {base[:100]!r} cannot be written into a Dockerfile: put it in by hand.")
         base = f"python:{python}-slim"
-    text = dockerfile(layout, base)
+    text = dockerfile(layout, base, BASE)
+    instead = "in place of the Python executable of" if finding.kind is FindingKind.PEX_BUILD else "for"
     return Fix(
         finding,
-        f"a Dockerfile in place of the Python executable of {who}",
+        f"a Dockerfile {instead} {who}",
         files=(ProposedFile(path, marked(text)),),
         by_hand=tuple(by_hand),
         notes=tuple(notes),

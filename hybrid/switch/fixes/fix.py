@@ -105,6 +105,10 @@ class Wishes:
     account: str | None = None
     """The AWS account of the stack, twelve digits, for ARNs; None: not on AWS, or not known."""
     region: str | None = None
+    apart: bool = False
+    """Whether the code is in a repository of its own, and the stack's file and its CI in another checkout."""
+    io_manager: bool = False
+    """Whether ``hybrid:assetValues.ioManager`` is on in the stack's file already."""
     workflows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By forge (``github``, ``gitlab``) what `hybrid ci init` writes: texts by path."""
 

@@ -26,11 +26,15 @@ class Unclear(Exception):
 def with_executor(text: str, executor: str) -> str:
     """``text`` with ``executor=<executor>`` in its one call of ``dagster.Definitions``, imported if it has to be.
 
+    A file that says so already stays as it is.
+
     Raises ``Unclear`` when there is not exactly one such call, or when it cannot be told what it is given already.
     """
     content = text.encode()
     tree = _parsed(content)
     module, call = _the_call(tree)
+    if _is_given(call, f"{module}.{executor}" if module else executor):
+        return text
     _refuse_unclear(tree, call, module, executor)
     places = _Places(content)
     insertions: list[tuple[int, bytes]] = []
@@ -95,6 +99,10 @@ def _the_call(tree: ast.Module) -> tuple[str | None, ast.Call]:
     if len(calls) != 1:
         raise Unclear(f"it has {len(calls) or 'no'} calls of `Definitions`")
     return calls[0]
+
+
+def _is_given(call: ast.Call, executor: str) -> bool:
+    return any(keyword.arg == "executor" and ast.unparse(keyword.value) == executor for keyword in call.keywords)
 
 
 def _refuse_unclear(tree: ast.Module, call: ast.Call, module: str | None, executor: str) -> None:

@@ -73,6 +73,6 @@ def _base_image(finding: Finding) -> Fix:
         )
     way = (
         "It is a tag in Serverless's registry, which cannot be pulled from elsewhere: push that image to a registry of "
-        "your own, and give it as the argument PYTHON_IMAGE or BASE_IMAGE of the Dockerfile."
+        "your own, and give it as the argument BASE_IMAGE of the Dockerfile."
     )
     return Fix(finding, "the base image", by_hand=(way,))

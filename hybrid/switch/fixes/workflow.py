@@ -24,6 +24,8 @@ def fix_workflow(finding: Finding, contents: Contents, wishes: Wishes) -> Fix:
     if texts is None:
         nothing = (f"{old} is of a CI that nothing can be written for: docs/ci.md says what its jobs have to do.",)
         return Fix(finding, f"workflows in place of {old}", by_hand=nothing)
+    if wishes.apart:
+        return _elsewhere(finding, old, forge)
     files = [ProposedFile(path, text) for path, text in texts.items()]
     if contents.text(PIPELINE) is None:
         files.insert(0, ProposedFile(PIPELINE, marked(f"branch: main\n\ndeploy:\n  - stack: {wishes.stack}\n")))
@@ -46,4 +48,18 @@ def fix_workflow(finding: Finding, contents: Contents, wishes: Wishes) -> Fix:
             "with the switch too.",
         ),
         obsolete=() if is_replaced else (old,),
+    )
+
+
+def _elsewhere(finding: Finding, old: str, forge: str) -> Fix:
+    """The stack deploys from its own checkout, so that nothing of it works in the code's repository."""
+    return Fix(
+        finding,
+        f"what takes the place of {old} is in the checkout of the stack",
+        by_hand=(
+            f"`hybrid ci init {forge} --write` in the checkout of the stack writes the workflows that deploy it; let "
+            "the code's repository start them when it has changed.",
+        ),
+        afterwards=(f"Remove {old} with the switch, not before: until then it is what deploys to Serverless.",),
+        obsolete=(old,),
     )

@@ -166,7 +166,7 @@ def not_loaded(failed: list[Wanted], found: Mapping[str, CodeLocationStatus]) ->
     lines = []
     for each in failed[:_SHOWN]:
         error = found[each.name].error
-        lines.append(f"{each.name}: {(error.message.strip().splitlines() or ['no words'])[0]}" if error else each.name)
+        lines.append(f"{each.name}: {error.reason}" if error else each.name)
     return NotReadyError(
         f"{len(failed)} {'location' if len(failed) == 1 else 'locations'} did not load: "
         f"{', '.join(each.name for each in failed)}.",

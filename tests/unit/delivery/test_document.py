@@ -43,6 +43,13 @@ def test_a_location_of_this_machine_runs_from_its_folder_in_its_own_environment(
     }
 
 
+def test_a_file_of_python_is_named_by_its_whole_path_on_this_machine_and_as_written_in_an_image() -> None:
+    from_file = location(code_source=CodeSource("python_file", "reports/main.py"))
+    here = location_document(from_file)["code_source"]
+    assert here == {"python_file": "/checkout/locations/hello/src/reports/main.py"}, "code servers start elsewhere"
+    assert location_document(from_file, image="r/hello@sha256:1")["code_source"] == {"python_file": "reports/main.py"}
+
+
 def test_a_path_of_this_machine_is_not_sent_with_an_image() -> None:
     assert "working_directory" not in location_document(location(), image="registry.example/hello@sha256:00")
     assert "working_directory" not in location_document(location(image="registry.example/hello@sha256:00"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -62,6 +64,17 @@ def test_where_there_is_not_one_place_a_snippet_is_given_instead(texts, why):
     assert files == {}
     assert why in fix.by_hand[0]
     assert "executor=multiprocess_executor" in fix.by_hand[-1]
+
+
+def test_an_executor_that_was_written_asks_for_nothing_more():
+    wishes = Wishes("prod", executor="in_process")
+    (written,) = made("non_isolated_runs", {"a/d.py": DEFS}, wishes=wishes, folder="a")[1].values()
+    fix, files = made("non_isolated_runs", {"a/d.py": written.text}, wishes=wishes, folder="a")
+    assert fix.by_hand == (), "what was written a moment ago is called unclear"
+    assert files["a/d.py"].text == written.text
+    other = Wishes("prod", executor="multiprocess")
+    fix, _ = made("non_isolated_runs", {"a/d.py": written.text}, wishes=other, folder="a")
+    assert "has an executor already" in fix.by_hand[0]
 
 
 def test_for_a_deployment_whose_locations_are_not_known_nothing_is_guessed():
@@ -191,6 +204,35 @@ def test_there_is_something_instead_of_every_variable_of_serverless():
     assert "ASSET_VALUES_BUCKET" in fix.by_hand[0]
     unknown, _ = made("serverless_variable", where="a.py:3", variable="DAGSTER_CLOUD_SERVERLESS_NEW")
     assert "Serverless alone" in unknown.by_hand[0]
+
+
+def test_nothing_is_written_into_the_codes_repository_that_works_in_the_checkout_of_the_stack_alone():
+    wishes = Wishes("prod", apart=True, workflows={"github": github_files(PIPELINE)})
+    fix, files = made("serverless_workflow", where=".github/workflows/a.yml:3", wishes=wishes, provider="github")
+    assert files == {}, "a workflow that starts what that repository has not"
+    assert "hybrid ci init github" in fix.by_hand[0]
+    assert fix.obsolete == (".github/workflows/a.yml",)
+
+    fix, files = made("default_io_manager", wishes=wishes, folder="hello")
+    assert "in the checkout of the stack" in fix.by_hand[0], "that file is not in this repository"
+    on = Wishes("prod", apart=True, io_manager=True)
+    fix, files = made(
+        "default_io_manager", {"hello/requirements.txt": "./dagster_asset_values-1.whl"}, wishes=on, folder="hello"
+    )
+    assert (files, fix.by_hand) == ({}, ())
+
+
+def test_the_library_is_asked_of_every_location_of_the_stack_and_once():
+    folders = {"hello": "hello", "none": "no-assets", "has": "has"}
+    wishes = Wishes("prod", apart=True, io_manager=True, folders=folders)
+    texts = {"has/requirements.txt": "dagster_asset_values\n"}
+    findings = [
+        Finding(FindingKind.DEFAULT_IO_MANAGER, Weight.MUST, f"{each}/a.py:1", "", "", each, {"folder": each})
+        for each in ("hello", "more")
+    ]
+    first, second = fixes_for(findings, Texts(texts), replace(wishes, folders=folders | {"more": "more"})).fixes
+    assert "hello, more, no-assets" in first.by_hand[0], "the stack sets its IO manager for all of them"
+    assert second.by_hand == (), "it is said twice"
 
 
 STACK = "config:\n  hybrid:organization: acme  # ours\n"

@@ -125,7 +125,7 @@ def test_an_executable_s_requirements_are_all_three_kinds_together():
     assert '"grpcio-health-checking<1.82"' in text, "as Serverless's own builds constrain it"
     assert "WORKDIR /build/source\nCOPY . ." in text
     assert text.index("/build/requirements.txt") < text.index("COPY . ."), "code does not make dependencies anew"
-    assert "PYTHON_IMAGE=python:3.12-slim" in text
+    assert "BASE_IMAGE=python:3.12-slim" in text
     assert "USER 1000:1000" in text
     assert "PYTHONPATH=/opt/dagster/app/src:/opt/dagster/app" in text
     assert fix.by_hand == ()
@@ -137,7 +137,7 @@ def test_an_executable_s_requirements_are_all_three_kinds_together():
 )
 def test_a_range_of_pythons_becomes_serverless_s_default_or_the_lowest_in_it(wanted, chosen):
     _, files = made(FindingKind.PEX_BUILD, {"hello/requirements.txt": "dagster\n"}, python_version=wanted)
-    assert f"PYTHON_IMAGE=python:{chosen}-slim" in files["hello/Dockerfile"]
+    assert f"BASE_IMAGE=python:{chosen}-slim" in files["hello/Dockerfile"]
 
 
 @pytest.mark.parametrize("line", ["./lib", "-e .", "-r more.txt", "-c limits.txt", "file:./lib", ".", "lib/../x @ ./y"])

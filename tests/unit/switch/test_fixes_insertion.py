@@ -67,8 +67,9 @@ def test_only_an_argument_and_an_import_are_added(text, executor):
     assert [ast.unparse(each.value).rpartition(".")[2] for each in given_now] == [executor]
     bare = changed.count("\n") - changed.count("\r\n")
     assert bare == 0 or "\r\n" not in changed, "what is added has the line ends of the file"
+    assert with_executor(changed, executor) == changed, "what it has is not put in twice"
     with pytest.raises(Unclear, match="executor already"):
-        with_executor(changed, executor)
+        with_executor(changed, "another_executor")
 
 
 @given(modules())

@@ -50,7 +50,7 @@ def test_what_must_change_first_is_said_first() -> None:
     headings = ["Must change first", "Should change, or be decided", "To be known"]
     places = [text.index(heading) for heading in headings]
     assert places == sorted(places)
-    assert text.startswith("acme/prod is on Serverless, plan ENTERPRISE.\n2 locations, 1 schedules and sensors on")
+    assert text.startswith("acme/prod is on Serverless, plan ENTERPRISE.\n2 locations, 1 schedule or sensor on")
     assert "Serverless runs it from Python executables." in text[: places[1]]
     assert text.endswith("\n")
 

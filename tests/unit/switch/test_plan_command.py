@@ -106,7 +106,7 @@ def test_a_preview_shows_files_and_steps_and_writes_nothing(call: Call, root: Pa
         assert f"+++ {path}" in answer.out
     assert "+    hybrid" not in answer.out
     assert "ioManager: true" in answer.out
-    assert "No Dockerfile yet: docker, quick." in answer.out
+    assert "No Dockerfile yet, or not as it would be now: docker, quick." in answer.out
     assert "switch: change the agent type to HYBRID" in answer.out
     assert "Nothing is written without --write." in answer.err
 

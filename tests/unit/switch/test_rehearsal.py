@@ -115,6 +115,13 @@ def test_a_failed_step_is_told_and_nothing_holds_then() -> None:
     assert would_fail(None, [], told)[0] == "The step serve failed: alpha did not load"
 
 
+def test_the_page_has_a_failures_first_line_and_no_traceback() -> None:
+    told = [*WALKED[:5], *lines((7, "serve", Event.FAILED, {"reason": "alpha did not load\n  File /a/b.py"}))]
+    text = html_of(rehearsal(timeline=timeline_of(told, None), downtime=None, checks=()))
+    assert "alpha did not load" in text
+    assert "/a/b.py" not in text, "a traceback in a cell leaves the other columns no room"
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
