@@ -25,6 +25,7 @@ from agent.any_spec import (
 )
 from agent.docker_spec import DockerAgentSpec
 from agent.ecs_spec import EcsAgentSpec
+from agent.kubernetes_spec import KubernetesAgentSpec
 
 __all__ = [
     "DAY",
@@ -35,6 +36,7 @@ __all__ = [
     "DockerAgentSpec",
     "EcsAgentSpec",
     "FullDeploymentTtl",
+    "KubernetesAgentSpec",
     "LocalAgentSpec",
     "LocationName",
     "QueueName",
@@ -74,11 +76,18 @@ class LocalAgentSpec(AnyAgentSpec):
 def _by_kind(_: Any, handler: Any) -> core_schema.CoreSchema:
     """A union told apart by ``kind``, with a sentence of our own for a kind that is not in it."""
     return core_schema.tagged_union_schema(
-        {"local": handler(LocalAgentSpec), "docker": handler(DockerAgentSpec), "ecs": handler(EcsAgentSpec)},
+        {
+            "local": handler(LocalAgentSpec),
+            "docker": handler(DockerAgentSpec),
+            "ecs": handler(EcsAgentSpec),
+            "kubernetes": handler(KubernetesAgentSpec),
+        },
         discriminator="kind",
         custom_error_type="agent_kind",
-        custom_error_message="`kind` says where the agent lives; `local`, `docker` and `ecs` are built so far",
+        custom_error_message="`kind` says where the agent lives: `local`, `docker`, `ecs` or `kubernetes`",
     )
 
 
-AgentSpec: TypeAlias = Annotated[LocalAgentSpec | DockerAgentSpec | EcsAgentSpec, GetPydanticSchema(_by_kind)]
+AgentSpec: TypeAlias = Annotated[
+    LocalAgentSpec | DockerAgentSpec | EcsAgentSpec | KubernetesAgentSpec, GetPydanticSchema(_by_kind)
+]

@@ -20,6 +20,7 @@ from hybrid.workspace import checked_stack_name
 from stacks.asset_value_settings import AssetValueSettings
 from stacks.aws_settings import AwsSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
+from stacks.kubernetes_settings import KubernetesSettings
 from stacks.queue_settings import OwnQueueSettings
 from stacks.settings_words import NAMESPACE, allowed, key_of
 from stacks.variable_settings import VariableSettings, without_repetition
@@ -73,6 +74,9 @@ class Settings(Spec):
 
     aws: AwsSettings | None = None
     """Where in AWS the stack stands. Needed for an agent of kind `ecs`, and only then."""
+
+    kubernetes: KubernetesSettings | None = None
+    """In which cluster the stack stands. Needed for an agent of kind `kubernetes`, and only then."""
 
     asset_values: AssetValueSettings = Field(default_factory=AssetValueSettings)
     """Where stored asset values lie that no IO manager of the team's own takes elsewhere."""
@@ -129,7 +133,7 @@ class Settings(Spec):
 
     @model_validator(mode="after")
     def _images_where_needed(self) -> Settings:
-        if self.agent.kind == "docker" and self.registry is None:
+        if self.agent.kind in {"docker", "kubernetes"} and self.registry is None:
             raise ValueError(f"an agent of kind `{self.agent.kind}` runs images; say where they go: `registry.address`")
         if self.pins and not self.agent.needs_images:
             raise ValueError("`pins` are images, and a local agent runs none; remove them")
@@ -141,6 +145,14 @@ class Settings(Spec):
             raise ValueError("`aws` and an agent of kind `ecs` belong together; give both, or neither")
         if self.agent.kind == "ecs" and self.organization is None:
             raise ValueError("tasks on ECS do not reach a Dagster+ on this machine; name an `organization`")
+        return self
+
+    @model_validator(mode="after")
+    def _cluster_where_needed(self) -> Settings:
+        if (self.agent.kind == "kubernetes") != (self.kubernetes is not None):
+            raise ValueError("`kubernetes` and an agent of kind `kubernetes` belong together; give both, or neither")
+        if self.agent.kind == "kubernetes" and self.organization is None:
+            raise ValueError("pods of a cluster do not reach a Dagster+ on this machine; name an `organization`")
         return self
 
     @model_validator(mode="after")
