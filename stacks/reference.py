@@ -22,8 +22,8 @@ HEAD = """# Settings
 
 Every key of a stack file `stacks/Pulumi.<stack>.yaml`, below `config:`. This page is made by `make docs` from the
 models themselves: `stacks/settings.py` and what it names (`stacks/*_settings.py`, `agent/spec.py`,
-`agent/docker_spec.py`, `agent/ecs_spec.py` and `agent/kubernetes_spec.py` with their parts beside them); a test holds it to
-them.
+`agent/docker_spec.py`, `agent/ecs_spec.py` and `agent/kubernetes_spec.py` with their parts beside them); a test holds
+it to them.
 
 An agent on this machine for an organization:
 
