@@ -16,8 +16,6 @@ from agent.kubernetes_spec import KubernetesAgentSpec
 from agent.launchers import Launcher, shared_configuration
 from hybrid.kubernetes.models import named_by_client
 
-PROXY_VARIABLES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
-
 ARCHITECTURE_LABEL: Final = "kubernetes.io/arch"
 """On every node: https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-arch"""
 
@@ -71,7 +69,7 @@ def kubernetes_launcher(spec: KubernetesAgentSpec, place: CodePlace) -> Launcher
 def _optional(spec: KubernetesAgentSpec, place: CodePlace) -> dict[str, Any]:
     said: dict[str, Any] = {
         # names alone: the launcher takes the values from the agent's own environment
-        "env_vars": sorted({*spec.environment, *(PROXY_VARIABLES if spec.proxy else ())}),
+        "env_vars": sorted(spec.variable_names),
         "env_config_maps": list(spec.env_config_maps),
         "image_pull_secrets": [{"name": name} for name in place.pull_secrets],
         "volumes": [dict(volume) for volume in spec.volumes],

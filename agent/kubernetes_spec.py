@@ -6,13 +6,13 @@ Keys of the launcher: dagster_cloud/workspace/kubernetes/launcher.py and config_
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from agent.any_spec import AnyAgentSpec, VariableName
 from agent.docker_spec import ImageReference
-from agent.ecs_parts import Proxy
+from agent.ecs_parts import PROXY_VARIABLES, Proxy
 from agent.ecs_spec import AGENT_IMAGE
 from agent.kubernetes_parts import (
     AllowedFields,
@@ -67,6 +67,10 @@ _CODE_SECURITY: Final[dict[str, Any]] = {
 
 class KubernetesAgentSpec(AnyAgentSpec):
     """An agent as a Deployment in a cluster; each of its code servers is a Deployment beside it, each run a Job."""
+
+    needs_organization: ClassVar[bool] = True
+    cloud: ClassVar[str | None] = "kubernetes"
+    image_folder: ClassVar[str | None] = "agent/mirror"
 
     kind: Literal["kubernetes"] = "kubernetes"
     """The platform on which the agent lives. `kubernetes`: pods of a cluster, which `hybrid:kubernetes` names."""
@@ -273,6 +277,13 @@ class KubernetesAgentSpec(AnyAgentSpec):
             locations=locations,
             cleanup_grace=self.cleanup_grace_seconds,
         )
+
+    def locations_ready_seconds(self, locations: int) -> int:
+        return self.timing(locations).locations_ready
+
+    @property
+    def variable_names(self) -> frozenset[str]:
+        return frozenset({*self.environment, *(PROXY_VARIABLES if self.proxy else ())})
 
     def _problems(self) -> list[str | None]:
         return [

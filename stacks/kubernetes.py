@@ -90,8 +90,7 @@ class KubernetesPlatform:
             ),
             self._opts,
         )
-        timing = self.spec.timing(len(self.folders))
-        return StandingAgent(agent, agent.label, agent.instance, None, ready_seconds=timing.locations_ready)
+        return StandingAgent(agent, agent.label, agent.instance, None)
 
     def location(self, folder: CodeLocationFolder) -> LocationSource:
         return self._locations.source(folder)

@@ -183,7 +183,7 @@ class Checks:
         from hybrid.delivery.gate.definitions import LoadedCode
 
         settings = self.stack.who.settings
-        in_containers = settings.agent.kind != "local"
+        in_containers = settings.agent.needs_images
         given = {
             variable.name: variable.value
             for variable in settings.environment_variables
@@ -203,9 +203,7 @@ class Checks:
             document=location_document(folder, image=f"{folder.name.lower()}:checked" if in_containers else None),
             agent_version=version("dagster-cloud"),
             platform=settings.agent.kind,
-            networks=[getattr(settings.agent, "network", None) or f"hybrid-{self.stack.who.stack}"]
-            if settings.agent.kind == "docker"
-            else None,
+            networks=settings.agent.networks(self.stack.who.stack),
             given=self.stack.given,
             python_image=settings.images.python_image if in_containers else None,
             files=context_files(folder.folder, settings.environment),
