@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
+from agent import kubernetes_manifests as manifests
 from agent.kubernetes_launcher import CodePlace
+from agent.kubernetes_manifests import Manifest
 from agent.kubernetes_names import KubernetesNames
+from agent.kubernetes_objects import stood_up
 from agent.kubernetes_pod import HOME, SETTINGS_FILE, AgentPod, AgentText, dagster_yaml, pod_template
 from agent.kubernetes_spec import KubernetesAgentSpec
 
@@ -65,18 +67,15 @@ class KubernetesAgent(pulumi.ComponentResource):
         super().__init__("dagsterhybrid:agent:KubernetesAgent", name, None, opts)
         self._name, self._args = name, args
         text = dagster_yaml(args.spec, self._place(), AgentText(args.label, args.deployment, args.agent_url))
-        settings = kubernetes.core.v1.ConfigMap(
-            f"{name}-settings",
-            metadata=self._metadata(),
-            data={SETTINGS_FILE: text},
-            opts=self._inside(),
+        settings = self._make(
+            "settings", manifests.manifest("ConfigMap", "v1", self._about(), data={SETTINGS_FILE: text})
         )
         deployment = self._deployment(text, settings)
-        self._budget()
+        budget = manifests.disruption_budget(self._about(), args.names.agent_selector, args.spec.max_unavailable)
+        self._make("budget", budget)
         self.label = pulumi.Output.from_input(args.label)
         self.namespace = pulumi.Output.from_input(args.namespace)
         self.deployment_name = deployment.metadata.apply(lambda metadata: str(metadata.name))
-        self.instance = self._instance
         self.register_outputs({"label": self.label, "deployment": self.deployment_name})
 
     def _place(self) -> CodePlace:
@@ -89,7 +88,7 @@ class KubernetesAgent(pulumi.ComponentResource):
             labels=args.labels,
         )
 
-    def _deployment(self, text: str, settings: kubernetes.core.v1.ConfigMap) -> kubernetes.apps.v1.Deployment:
+    def _deployment(self, text: str, settings: pulumi.Resource) -> Any:
         args, spec = self._args, self._args.spec
         template = pulumi.Output.all(image=args.image, version=args.token_version).apply(
             lambda known: pod_template(
@@ -105,50 +104,32 @@ class KubernetesAgent(pulumi.ComponentResource):
                 ),
             )
         )
-        self._instance = template.apply(digest)
+        self.instance = template.apply(digest)
         said = {
             "replicas": spec.replicas,
             "revisionHistoryLimit": 3,
             "progressDeadlineSeconds": spec.timing(args.locations).progress_deadline,
             "selector": {"matchLabels": args.names.agent_selector},
-            "strategy": _strategy(spec),
+            "strategy": strategy(spec),
             "template": template,
         }
-        return kubernetes.apps.v1.Deployment(
-            f"{self._name}-deployment",
-            # Pulumi would wait here until all locations have loaded, and could not say which one does not
-            metadata=self._metadata({"pulumi.com/skipAwait": "true"}),
-            spec=_plain(said),
-            opts=self._inside(settings),
+        # Pulumi would wait here until all locations have loaded, and could not say which one does not
+        about = self._about({"pulumi.com/skipAwait": "true"})
+        return self._make("deployment", manifests.manifest("Deployment", "apps/v1", about, spec=said), settings)
+
+    def _about(self, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+        args = self._args
+        return manifests.metadata(args.names, args.names.agent, args.namespace, args.labels, annotations)
+
+    def _make(self, what: str, manifest: Manifest, *after: pulumi.Resource) -> Any:
+        opts = pulumi.ResourceOptions(
+            parent=self, depends_on=[*self._args.before_agent, *after], delete_before_replace=True
         )
-
-    def _budget(self) -> None:
-        selector = {"matchLabels": self._args.names.agent_selector}
-        kubernetes.policy.v1.PodDisruptionBudget(
-            f"{self._name}-budget",
-            metadata=self._metadata(),
-            spec=_plain({"maxUnavailable": self._args.spec.max_unavailable, "selector": selector}),
-            opts=self._inside(),
-        )
-
-    def _metadata(self, annotations: Mapping[str, str] | None = None) -> Any:
-        names = self._args.names
-        said: dict[str, Any] = {
-            "name": names.agent,
-            "namespace": self._args.namespace,
-            "labels": names.labels(self._args.labels),
-        }
-        return {**said, "annotations": dict(annotations)} if annotations else said
-
-    def _inside(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(
-            parent=self,
-            depends_on=[*self._args.before_agent, *after],
-            delete_before_replace=True,
-        )
+        return stood_up(f"{self._name}-{what}", manifest, opts)
 
 
-def _strategy(spec: KubernetesAgentSpec) -> dict[str, Any]:
+def strategy(spec: KubernetesAgentSpec) -> dict[str, Any]:
+    """How a new agent takes the place of the old one."""
     if not spec.zero_downtime:
         return {"type": "Recreate"}
     return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}}
@@ -158,8 +139,3 @@ def digest(template: Mapping[str, Any]) -> str:
     """Names what the agent's pods are made of: another one, another agent."""
     text = json.dumps(template, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _plain(said: Any) -> Any:
-    """Manifests are written as Kubernetes has them, which the SDK takes and its types do not say."""
-    return said

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
-from agent.dagster_yaml import AGENT_TOKEN_VARIABLE
+from agent import kubernetes_manifests as manifests
+from agent.kubernetes_manifests import Manifest
 from agent.kubernetes_names import KubernetesNames
+from agent.kubernetes_objects import stood_up
 from agent.kubernetes_rules import AGENT_RULES, STEP_RULES, Rule
-
-_SECURITY_LABELS = "pod-security.kubernetes.io"
 
 
 @dataclass(frozen=True)
@@ -61,127 +60,73 @@ class KubernetesGround(pulumi.ComponentResource):
         self._name, self._args = name, args
         self.resources = []
         self.namespace = self._namespace()
-        self._agent_account(self.namespace)
-        self._within(args.names.namespace, self.namespace, suffix="")
+        about = self._about(args.names.agent, self.namespace, args.agent_annotations)
+        self._make("agent", manifests.service_account(about))
+        self._within(self.namespace, suffix="")
         for further in args.location_namespaces:
-            self._within(further, further, suffix=f"-{further}")
+            self._within(further, suffix=f"-{further}")
         self.register_outputs({"namespace": self.namespace})
 
     def _namespace(self) -> pulumi.Output[str]:
-        names = self._args.names
-        if self._args.adopts_namespace:
-            return pulumi.Output.from_input(names.namespace)
-        labels = {**names.labels(self._args.labels), f"{_SECURITY_LABELS}/enforce": self._args.pod_security}
-        made = kubernetes.core.v1.Namespace(
-            f"{self._name}-namespace",
-            metadata=_meta({"name": names.namespace, "labels": labels}),
+        args = self._args
+        if args.adopts_namespace:
+            return pulumi.Output.from_input(args.names.namespace)
+        made = self._make(
+            "namespace",
+            manifests.namespace(args.names, args.labels, args.pod_security),
             # it goes when all pods in it have gone, each with its own grace period
-            opts=self._inside(timeouts=pulumi.CustomTimeouts(delete="30m")),
+            timeouts=pulumi.CustomTimeouts(delete="30m"),
         )
-        self.resources.append(made)
-        return made.metadata.apply(lambda metadata: str(metadata.name))
+        name: pulumi.Output[str] = made.metadata.apply(lambda metadata: str(metadata.name))
+        return name
 
-    def _agent_account(self, namespace: pulumi.Input[str]) -> None:
-        account = kubernetes.core.v1.ServiceAccount(
-            f"{self._name}-agent",
-            metadata=self._metadata(self._args.names.agent, namespace, self._args.agent_annotations),
-            automount_service_account_token=False,  # the agent's pod asks for it; nobody else gets it by naming it
-            opts=self._inside(),
-        )
-        self.resources.append(account)
-
-    def _within(self, key: str, namespace: pulumi.Input[str], *, suffix: str) -> None:
+    def _within(self, namespace: pulumi.Input[str], *, suffix: str) -> None:
         """What a namespace with code needs. ``suffix`` tells the resources of one from those of another."""
         args, names = self._args, self._args.names
-        agent = {"kind": "ServiceAccount", "name": names.agent, "namespace": self.namespace}
-        self._role(f"agent-role{suffix}", names.agent, namespace, AGENT_RULES, [agent])
+        self._role(f"agent-role{suffix}", names.agent, namespace, AGENT_RULES, [(names.agent, self.namespace)])
         for account, noted in sorted(args.code_accounts.items()):
-            made = kubernetes.core.v1.ServiceAccount(
-                f"{self._name}-account-{account}{suffix}",
-                metadata=self._metadata(account, namespace, noted),
-                automount_service_account_token=False,
-                opts=self._inside(),
-            )
-            self.resources.append(made)
+            about = self._about(account, namespace, noted)
+            self._make(f"account-{account}{suffix}", manifests.service_account(about))
         if args.rights_of_steps:
-            accounts = [
-                {"kind": "ServiceAccount", "name": account, "namespace": namespace} for account in args.rights_of_steps
-            ]
+            accounts = [(account, namespace) for account in args.rights_of_steps]
             self._role(f"code-role{suffix}", names.code, namespace, STEP_RULES, accounts)
-        self._secrets(namespace, suffix)
+        token = pulumi.Output.secret(args.token)
+        self._make(f"token{suffix}", manifests.token_secret(self._about(names.token_secret, namespace), token))
+        if args.registry_login is not None:
+            about = self._about(names.registry_secret, namespace)
+            login = pulumi.Output.secret(args.registry_login)
+            self._make(f"registry{suffix}", manifests.registry_secret(about, login))
         if args.isolates_code:
-            self._policy(namespace, suffix)
+            about = self._about(names.code, namespace)
+            self._make(f"policy{suffix}", manifests.code_policy(about, names, elsewhere=bool(suffix)))
 
     def _role(
-        self, what: str, name: str, namespace: pulumi.Input[str], rules: Sequence[Rule], subjects: list[dict[str, Any]]
+        self,
+        what: str,
+        name: str,
+        namespace: pulumi.Input[str],
+        rules: Sequence[Rule],
+        accounts: Sequence[tuple[str, pulumi.Input[str]]],
     ) -> None:
-        role = kubernetes.rbac.v1.Role(
-            f"{self._name}-{what}",
-            metadata=self._metadata(name, namespace),
-            rules=_plain([rule.document() for rule in rules]),
-            opts=self._inside(),
-        )
-        binding = kubernetes.rbac.v1.RoleBinding(
-            f"{self._name}-{what}-binding",
-            metadata=self._metadata(name, namespace),
-            role_ref=_plain({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}),
-            subjects=_plain(subjects),
-            opts=self._inside(role),
-        )
-        self.resources += [role, binding]
+        about = self._about(name, namespace)
+        role = self._make(what, manifests.role(about, rules))
+        self._make(f"{what}-binding", manifests.role_binding(about, accounts), role)
 
-    def _secrets(self, namespace: pulumi.Input[str], suffix: str) -> None:
-        token = kubernetes.core.v1.Secret(
-            f"{self._name}-token{suffix}",
-            metadata=self._metadata(self._args.names.token_secret, namespace),
-            string_data={AGENT_TOKEN_VARIABLE: pulumi.Output.secret(self._args.token)},
-            opts=self._inside(),
-        )
-        self.resources.append(token)
-        if self._args.registry_login is not None:
-            login = kubernetes.core.v1.Secret(
-                f"{self._name}-registry{suffix}",
-                metadata=self._metadata(self._args.names.registry_secret, namespace),
-                type="kubernetes.io/dockerconfigjson",
-                string_data={".dockerconfigjson": pulumi.Output.secret(self._args.registry_login)},
-                opts=self._inside(),
-            )
-            self.resources.append(login)
+    def _about(
+        self, name: str, namespace: pulumi.Input[str], annotations: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        return manifests.metadata(self._args.names, name, namespace, self._args.labels, annotations)
 
-    def _policy(self, namespace: pulumi.Input[str], suffix: str) -> None:
-        """Code servers run what they are asked, by whoever reaches them. Ways out are not touched."""
-        ours = {"matchLabels": self._args.names.labels()}
-        # the agent may be in another namespace than the code
-        peers: list[Any] = [{"podSelector": ours}]
-        if suffix:
-            home = {"matchLabels": {"kubernetes.io/metadata.name": self._args.names.namespace}}
-            peers.append({"podSelector": ours, "namespaceSelector": home})
-        policy = kubernetes.networking.v1.NetworkPolicy(
-            f"{self._name}-policy{suffix}",
-            metadata=self._metadata(self._args.names.code, namespace),
-            spec=_plain({"podSelector": ours, "policyTypes": ["Ingress"], "ingress": [{"from": peers}]}),
-            opts=self._inside(),
-        )
-        self.resources.append(policy)
-
-    def _metadata(self, name: str, namespace: pulumi.Input[str], annotations: Mapping[str, str] | None = None) -> Any:
-        said: dict[str, Any] = {
-            "name": name,
-            "namespace": namespace,
-            "labels": self._args.names.labels(self._args.labels),
-        }
-        return _meta({**said, "annotations": dict(annotations)} if annotations else said)
-
-    def _inside(self, *after: pulumi.Resource, timeouts: pulumi.CustomTimeouts | None = None) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(
+    def _make(
+        self,
+        what: str,
+        manifest: Manifest,
+        *after: pulumi.Resource,
+        timeouts: pulumi.CustomTimeouts | None = None,
+    ) -> Any:
+        opts = pulumi.ResourceOptions(
             parent=self, depends_on=list(after), custom_timeouts=timeouts, delete_before_replace=True
         )
-
-
-def _meta(said: dict[str, Any]) -> Any:
-    return said
-
-
-def _plain(said: Any) -> Any:
-    """Manifests are written as Kubernetes has them, which the SDK takes and its types do not say."""
-    return said
+        made = stood_up(f"{self._name}-{what}", manifest, opts)
+        self.resources.append(made)
+        return made
