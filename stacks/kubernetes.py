@@ -25,9 +25,9 @@ from hybrid.provider.image_resources import LocationImage, LocationImageArgs
 from hybrid.provider.resources import AgentToken
 from hybrid.workspace import Workspace
 from stacks.containers import ContainerLocations
-from stacks.documents import location_account
 from stacks.identity import StackIdentity
 from stacks.images import build_secrets, registry_address
+from stacks.kubernetes_accounts import code_account, made_accounts, pull_secrets
 from stacks.kubernetes_settings import KubernetesSettings
 from stacks.platform import LocationSource, StandingAgent
 from stacks.registry_login import docker_config
@@ -80,7 +80,7 @@ class KubernetesPlatform:
                 label=self.who.agent_label,
                 agent_url=self.who.endpoint.agent_url,
                 namespace=ground.namespace,
-                code_account=self._code_account,
+                code_account=code_account(self.names, self.settings),
                 token_version=token.token_id,
                 image=image,
                 pull_secrets=self._pull_secrets,
@@ -126,7 +126,7 @@ class KubernetesPlatform:
             location_namespaces=settings.location_namespaces,
             labels=settings.labels,
             agent_annotations=settings.agent_account.annotations,
-            code_accounts=self._made_accounts,
+            code_accounts=made_accounts(self.names, settings),
             rights_of_steps=self._all_accounts if self.spec.step_pods else (),
             registry_login=login,
             isolates_code=settings.isolate_code_servers,
@@ -152,29 +152,13 @@ class KubernetesPlatform:
     # facts
 
     @property
-    def _code_account(self) -> str:
-        return self.settings.code_account.name or self.names.code
-
-    @property
-    def _made_accounts(self) -> dict[str, Mapping[str, str]]:
-        """Service accounts of code that the stack makes: annotations by name."""
-        made: dict[str, Mapping[str, str]] = {
-            self.names.location_account(location): account.annotations
-            for location, account in self.settings.location_accounts.items()
-        }
-        if self.settings.code_account.name is None:
-            made[self.names.code] = self.settings.code_account.annotations
-        return made
-
-    @property
     def _all_accounts(self) -> list[str]:
-        own = (location_account(self.who, folder.name) for folder in self.folders)
-        return sorted({self._code_account, *self._made_accounts, *(name for name in own if name)})
+        """Of all code: those that are made, and that of the settings."""
+        return sorted({code_account(self.names, self.settings), *made_accounts(self.names, self.settings)})
 
     @property
     def _pull_secrets(self) -> tuple[str, ...]:
-        made = (self.names.registry_secret,) if self.settings.registry_login else ()
-        return (*made, *self.spec.image_pull_secrets)
+        return pull_secrets(self.names, self.settings, self.spec)
 
 
 def kubeconfig_path(settings: KubernetesSettings) -> str | None:
