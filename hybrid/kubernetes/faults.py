@@ -94,6 +94,7 @@ _LINES: Final[tuple[tuple[re.Pattern[str], Cause], ...]] = (
 # Above 128 it was a signal: docs.docker.com/engine/containers/run/#exit-status
 _EXITS: Final = {126: causes.START, 127: causes.START, 137: causes.KILLED, 139: causes.CRASH}
 _BEGINNING: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
+_RESTARTS: Final = 3  # a container that was started so often will not come by itself
 _TELLING: Final = re.compile(r"^(Failed|FailedMount|FailedScheduling|FailedCreate|Unhealthy|Evicted|NetworkNotReady)")
 
 
@@ -157,8 +158,9 @@ def is_in_trouble(pod: Pod) -> bool:
     if unplaced[0] == "False" and unplaced[1] == "Unschedulable":
         return True
     waiting = any(one.state == "waiting" and one.reason not in _BEGINNING for one in pod.containers)
-    crashed = any(one.exit_code is not None and not one.ready and not _finished(one) for one in pod.containers)
-    return waiting or (crashed and not pod.is_ready)
+    ended = any(one.state == "terminated" and not _finished(one) for one in pod.containers)
+    again = any(one.restarts >= _RESTARTS and not one.ready for one in pod.containers)
+    return waiting or ended or again
 
 
 def cause_of_rollout(deployment: Deployment, events: Sequence[Event]) -> tuple[str, Cause] | None:

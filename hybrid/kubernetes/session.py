@@ -227,6 +227,8 @@ def _opened(kubeconfig: str | None, context: str | None, expected: str | None) -
         config.load_incluster_config(client_configuration=settings)
     else:
         raise _no_kubeconfig(kubeconfig)
+    if not str(settings.host).startswith(("https://", "http://")):
+        raise _unusable(", ".join(files), ValueError(f"its server '{settings.host}' is no address"))
     if expected is not None and _address(settings.host) != _address(expected):
         raise KubernetesWrongCluster(
             f"The context {context or '(the current one)'} leads to {settings.host}, the stack's cluster is "

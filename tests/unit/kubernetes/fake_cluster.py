@@ -1,5 +1,5 @@
-"""A Kubernetes API over real HTTP, in this process: objects in any state that a test wants. It is strict: a path, a
-method, a parameter or a header that no rule here knows is answered by 501 and kept in ``unknown``, which the fixture
+"""A Kubernetes API in this process, at the level of HTTP: objects in any state that a test wants. It is strict: a path,
+a method, a parameter or a header that no rule here knows is answered by 501 and kept in ``unknown``, which the fixture
 refuses at the end; contents of a Secret are never to be asked for. ``Fake.refuse`` lets one call be answered by an
 error.
 
@@ -8,13 +8,15 @@ It is a stand-in: that a real API server answers so is for the slow tests on one
 from __future__ import annotations
 
 import contextlib
-import http.server
+import hashlib
+import io
 import itertools
 import json
-import threading
 import urllib.parse
 from datetime import UTC, datetime
+from unittest import mock
 
+import urllib3
 import yaml
 
 NAMESPACE = "team-a"
@@ -90,8 +92,6 @@ class Fake:
         return made
 
     def state_map(self, server, *, agent=AGENT_ID, namespace=NAMESPACE):
-        import hashlib
-
         name = "dagster-defs-state-" + hashlib.sha1(server.encode(), usedforsecurity=False).hexdigest()
         return self.put("configmaps", name, namespace=namespace,
                         labels={"managed_by": "K8sUserCodeLauncher", "agent_id": agent}, data={"pin": ""})  # fmt: skip
@@ -295,45 +295,30 @@ def _merge(onto, given):
 
 @contextlib.contextmanager
 def served(fake, folder):
-    """The fake behind a port, and a kubeconfig that leads there, with the contexts `test` (current) and `other`."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length) or b"null") if length else None
-            try:
-                told = fake.answer(self.command, self.path, self.headers, body)
-                status, text = 200, told if isinstance(told, bytes) else json.dumps(told).encode()
-            except Refused as refused:
-                if refused.status == 501:
-                    fake.unknown.append(f"{self.command} {self.path}: {refused.message}")
-                status = refused.status
-                text = json.dumps({"kind": "Status", "reason": refused.reason, "message": refused.message}).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json" if text.startswith(b"{") else "text/plain")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_POST = do_DELETE = do_PATCH = do_PUT = do_GET
-
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    fake.address = f"http://127.0.0.1:{server.server_address[1]}"
+    """The fake behind an address, and a kubeconfig that leads there, with the contexts `test` (current) and `other`.
+    Requests are taken where the client would open a connection: whole, and without a socket's turns."""
+    fake.address = "http://cluster.test:6443"
     fake.kubeconfig = str(write_kubeconfig(folder / "kubeconfig", fake.address, fake.token))
-    try:
+    own = urllib3.PoolManager.urlopen
+
+    def urlopen(manager, method, url, redirect=True, **more):
+        if not url.startswith(f"{fake.address}/"):
+            return own(manager, method, url, redirect, **more)
+        body, sent = more.get("body"), urllib3.HTTPHeaderDict(more["headers"])
+        try:
+            told = fake.answer(method, url.removeprefix(fake.address), sent, body and json.loads(body))
+            status, text = 200, told if isinstance(told, bytes) else json.dumps(told).encode()
+        except Refused as refused:
+            if refused.status == 501:
+                fake.unknown.append(f"{method} {url}: {refused.message}")
+            status = refused.status
+            text = json.dumps({"kind": "Status", "reason": refused.reason, "message": refused.message}).encode()
+        headers = {"Content-Type": "application/json" if text.startswith(b"{") else "text/plain"}
+        preload = more.get("preload_content", True)
+        return urllib3.HTTPResponse(io.BytesIO(text), headers, status, preload_content=preload)
+
+    with mock.patch.object(urllib3.PoolManager, "urlopen", urlopen):
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def write_kubeconfig(path, address, token, *, current="test", user=None):

@@ -172,10 +172,18 @@ def test_a_cluster_that_does_not_answer_is_unreachable(tmp_path):
     assert f"http://127.0.0.1:{port}" in error.what
 
 
-@pytest.mark.parametrize("address", ["http://no-such-host.invalid:1", "https://127.0.0.1:99999", "nonsense"])
-def test_an_address_that_is_none_is_unreachable(tmp_path, address):
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("http://no-such-host.invalid:1", errors.KubernetesUnreachable),
+        ("https://127.0.0.1:99999", errors.KubernetesUnreachable),
+        ("nonsense", errors.KubeconfigMissing),
+        ("file:///etc/passwd", errors.KubeconfigMissing),
+    ],
+)
+def test_an_address_that_is_none_is_said(tmp_path, address, kind):
     path = write_kubeconfig(tmp_path / "odd", address, "t")
-    assert type(caught_by(Cluster(str(path)))) is errors.KubernetesUnreachable
+    assert type(caught_by(Cluster(str(path)))) is kind
 
 
 def test_something_that_is_no_api_server_is_said(tmp_path):
