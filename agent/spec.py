@@ -26,6 +26,7 @@ from agent.any_spec import (
 )
 from agent.docker_spec import DockerAgentSpec
 from agent.ecs_spec import EcsAgentSpec
+from agent.kubernetes_spec import KubernetesAgentSpec
 
 __all__ = [
     "CLOUDS",
@@ -38,6 +39,7 @@ __all__ = [
     "DockerAgentSpec",
     "EcsAgentSpec",
     "FullDeploymentTtl",
+    "KubernetesAgentSpec",
     "LocalAgentSpec",
     "LocationName",
     "QueueName",
@@ -75,7 +77,8 @@ class LocalAgentSpec(AnyAgentSpec):
 
 
 SPECS: Final[Mapping[str, type[AnyAgentSpec]]] = {
-    spec.model_fields["kind"].default: spec for spec in (LocalAgentSpec, DockerAgentSpec, EcsAgentSpec)
+    spec.model_fields["kind"].default: spec
+    for spec in (LocalAgentSpec, DockerAgentSpec, EcsAgentSpec, KubernetesAgentSpec)
 }
 """What is said of an agent, by its kind. A new platform is named here and in ``AgentSpec``."""
 
@@ -96,4 +99,6 @@ def _by_kind(_: Any, handler: Any) -> core_schema.CoreSchema:
     )
 
 
-AgentSpec: TypeAlias = Annotated[LocalAgentSpec | DockerAgentSpec | EcsAgentSpec, GetPydanticSchema(_by_kind)]
+AgentSpec: TypeAlias = Annotated[
+    LocalAgentSpec | DockerAgentSpec | EcsAgentSpec | KubernetesAgentSpec, GetPydanticSchema(_by_kind)
+]

@@ -20,6 +20,7 @@ from hybrid.workspace import checked_stack_name
 from stacks.asset_value_settings import AssetValueSettings
 from stacks.aws_settings import AwsSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
+from stacks.kubernetes_settings import KubernetesSettings
 from stacks.queue_settings import OwnQueueSettings
 from stacks.settings_words import NAMESPACE, allowed, key_of
 from stacks.variable_settings import VariableSettings, without_repetition
@@ -73,6 +74,9 @@ class Settings(Spec):
 
     aws: AwsSettings | None = None
     """Where in AWS the stack stands. Needed for an agent of kind `ecs`, and only then."""
+
+    kubernetes: KubernetesSettings | None = None
+    """In which cluster the stack stands. Needed for an agent of kind `kubernetes`, and only then."""
 
     asset_values: AssetValueSettings = Field(default_factory=AssetValueSettings)
     """Where stored asset values lie that no IO manager of the team's own takes elsewhere."""
