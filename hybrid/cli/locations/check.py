@@ -44,13 +44,12 @@ def check(names: Names = None, env: Environment = None, tests: Tests = False, as
     Examples: [bold]hybrid locations check[/]  ·  [bold]hybrid locations check prod hello --tests[/]
     """
     from hybrid.cli.console import answer_json
-    from hybrid.cli.locations.selection import known
     from hybrid.engine.stack import Stack
 
     workspace = Workspace.of_this_checkout()
     name, wanted = _stack_and_names(workspace, names or [], env)
     stack = Stack.read(workspace, name)
-    folders = tuple(known(stack, location) for location in dict.fromkeys(wanted)) or stack.folders
+    folders = tuple(stack.location(location) for location in dict.fromkeys(wanted)) or stack.folders
     checked = Checks(workspace, stack, tests=tests).run(folders)
     if as_json:
         passed = all(one.passed for one in checked)
