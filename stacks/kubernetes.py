@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ import pulumi_kubernetes as kubernetes
 
 from agent.kubernetes import KubernetesAgent, KubernetesAgentArgs
 from agent.kubernetes_ground import KubernetesGround, KubernetesGroundArgs
+from agent.kubernetes_launcher import CodePlace, kubernetes_launcher
 from agent.kubernetes_names import KubernetesNames
+from agent.kubernetes_pod import HOME
 from agent.kubernetes_spec import KubernetesAgentSpec
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.delivery.document import location_document
@@ -21,16 +23,28 @@ from hybrid.delivery.images.reference import Reference
 from hybrid.delivery.images.spec import ImageSpec
 from hybrid.delivery.repository import AGENT
 from hybrid.errors import SettingsError
+from hybrid.kubernetes.needs import needs_of
 from hybrid.provider.image_resources import LocationImage, LocationImageArgs
+from hybrid.provider.kubernetes_resources import (
+    KubernetesAgentState,
+    KubernetesAgentStateArgs,
+    KubernetesDrain,
+    KubernetesDrainArgs,
+    KubernetesLaunchCheck,
+    KubernetesLaunchCheckArgs,
+)
 from hybrid.provider.resources import AgentToken
 from hybrid.workspace import Workspace
 from stacks.containers import ContainerLocations
+from stacks.documents import document_of_image
 from stacks.identity import StackIdentity
 from stacks.images import build_secrets, registry_address
 from stacks.kubernetes_accounts import code_account, made_accounts, pull_secrets
 from stacks.kubernetes_settings import KubernetesSettings
 from stacks.platform import LocationSource, StandingAgent
 from stacks.registry_login import docker_config
+
+_ENDS = 60  # seconds beyond the grace period until a pod that was killed is gone
 
 
 @dataclass
@@ -43,6 +57,7 @@ class KubernetesPlatform:
     folders: tuple[CodeLocationFolder, ...]
     names: KubernetesNames
     settings: KubernetesSettings
+    _ground: KubernetesGround = field(init=False)
 
     @classmethod
     def of(
@@ -86,14 +101,37 @@ class KubernetesPlatform:
                 pull_secrets=self._pull_secrets,
                 labels=self.settings.labels,
                 locations=len(self.folders),
-                before_agent=[*ground.resources, *pushed],
+                before_agent=[*ground.resources, self._drain(ground), *pushed],
             ),
             self._opts,
         )
-        return StandingAgent(agent, agent.label, agent.instance, None)
+        self._ground = ground
+        return self._standing(agent)
 
     def location(self, folder: CodeLocationFolder) -> LocationSource:
-        return self._locations.source(folder)
+        source = self._locations.source(folder)
+        if source.image is None:
+            return source
+        document = document_of_image(self.who, folder, "any")
+        context = (document.get("container_context") or {}).get("k8s") or {}
+        named = needs_of(context)
+        own = needs_of(self._launcher)
+        check = KubernetesLaunchCheck(
+            f"{folder.name}-launch",
+            KubernetesLaunchCheckArgs(
+                namespace=named.namespace or self.names.namespace,
+                location=folder.name,
+                image=source.image,
+                service_accounts=named.accounts or (code_account(self.names, self.settings),),
+                secrets=_once(*own.secrets, *named.secrets),
+                config_maps=_once(*own.config_maps, *named.config_maps),
+                claims=_once(*own.claims, *named.claims),
+                node_selectors=_node_selectors(self._launcher, context),
+                **self._cluster,
+            ),
+            pulumi.ResourceOptions(depends_on=self._ground.resources),
+        )
+        return LocationSource(source.document, source.content_hash, source.image, (check,))
 
     # what is made once, in the order of its first use
 
@@ -149,7 +187,66 @@ class KubernetesPlatform:
         copy = LocationImage("agent-image", LocationImageArgs.of(spec))
         return copy.reference, [copy]
 
+    def _drain(self, ground: KubernetesGround) -> KubernetesDrain:
+        return KubernetesDrain(
+            "kubernetes-drain",
+            KubernetesDrainArgs(
+                namespaces=self._namespaces,
+                agent=self.names.agent,
+                stack=self.names.base,
+                owns_namespace=not self.settings.namespace.adopt,
+                cleanup_seconds=self.spec.stop_timeout_seconds + _ENDS,
+                **self._cluster,
+            ),
+            pulumi.ResourceOptions(depends_on=ground.resources, custom_timeouts=pulumi.CustomTimeouts(delete="2h")),
+        )
+
+    def _standing(self, agent: KubernetesAgent) -> StandingAgent:
+        timing = self.spec.timing(len(self.folders))
+        state = KubernetesAgentState(
+            "agent-state",
+            KubernetesAgentStateArgs(
+                namespace=agent.namespace,
+                deployment=agent.deployment_name,
+                triggers={"pods": agent.instance},
+                timeout_seconds=timing.locations_ready + self.spec.stop_timeout_seconds,
+                **self._cluster,
+            ),
+            pulumi.ResourceOptions(depends_on=[agent]),
+        )
+        place = {
+            "platform": "kubernetes",
+            "namespaces": self._namespaces,
+            "deployment": self.names.agent,
+            "stack": self.names.base,
+            **{name: value for name, value in self._cluster.items() if value is not None},
+        }
+        return StandingAgent(agent, agent.label, state.instance, state.started_at, place=place)
+
     # facts
+
+    @property
+    def _cluster(self) -> dict[str, Any]:
+        """By which way resources that look at the cluster find it."""
+        settings = self.settings
+        return {"context": settings.context, "kubeconfig": kubeconfig_path(settings), "server": settings.server}
+
+    @property
+    def _namespaces(self) -> list[str]:
+        """The agent's first."""
+        return [self.names.namespace, *self.settings.location_namespaces]
+
+    @cached_property
+    def _launcher(self) -> Mapping[str, Any]:
+        """What all code is launched with."""
+        place = CodePlace(
+            names=self.names,
+            home=HOME,
+            code_account=code_account(self.names, self.settings),
+            pull_secrets=self._pull_secrets,
+            labels=self.settings.labels,
+        )
+        return kubernetes_launcher(self.spec, place).config
 
     @property
     def _all_accounts(self) -> list[str]:
@@ -205,3 +302,25 @@ def _k8s_context(folder: CodeLocationFolder) -> Mapping[str, Any]:
 def _registry_login(who: StackIdentity) -> pulumi.Output[str]:
     registry = Reference.parse(f"{registry_address(who)}/{AGENT}").registry
     return pulumi.Output.secret(docker_config(registry))
+
+
+def _once(*names: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _node_selectors(launcher: Mapping[str, Any], context: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Labels that nodes of code servers and of runs must bear, each once: those of a location upon those of all."""
+    found: list[dict[str, str]] = []
+    for part in ("server_k8s_config", "run_k8s_config"):
+        labels = {**_node_selector(launcher, part), **_node_selector(context, part)}
+        found += [labels] if labels not in found else []
+    return found
+
+
+def _node_selector(config: Mapping[str, Any], part: str) -> dict[str, str]:
+    for key in (part, "pod_spec_config", "node_selector"):
+        first, *rest = key.split("_")
+        camel = first + "".join(word.capitalize() for word in rest)
+        below = config.get(key, config.get(camel)) if isinstance(config, Mapping) else None
+        config = below if isinstance(below, Mapping) else {}
+    return {str(key): str(value) for key, value in config.items()}
