@@ -13,9 +13,6 @@ import pulumi_kubernetes as kubernetes
 
 from agent.kubernetes import KubernetesAgent, KubernetesAgentArgs
 from agent.kubernetes_ground import KubernetesGround, KubernetesGroundArgs
-from agent.kubernetes_launcher import CodePlace, kubernetes_launcher
-from agent.kubernetes_names import KubernetesNames
-from agent.kubernetes_pod import HOME
 from agent.kubernetes_spec import KubernetesAgentSpec
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.delivery.document import location_document
@@ -39,8 +36,7 @@ from stacks.containers import ContainerLocations
 from stacks.documents import document_of_image
 from stacks.identity import StackIdentity
 from stacks.images import build_secrets, registry_address
-from stacks.kubernetes_accounts import code_account, made_accounts, pull_secrets
-from stacks.kubernetes_settings import KubernetesSettings
+from stacks.kubernetes_facts import KubernetesFacts
 from stacks.platform import LocationSource, StandingAgent
 from stacks.registry_login import docker_config
 
@@ -53,27 +49,19 @@ class KubernetesPlatform:
 
     who: StackIdentity
     workspace: Workspace
-    spec: KubernetesAgentSpec
     folders: tuple[CodeLocationFolder, ...]
-    names: KubernetesNames
-    settings: KubernetesSettings
+    facts: KubernetesFacts
     _ground: KubernetesGround = field(init=False)
 
     @classmethod
     def of(
-        cls,
-        who: StackIdentity,
-        workspace: Workspace,
-        spec: KubernetesAgentSpec,
-        folders: tuple[CodeLocationFolder, ...],
+        cls, who: StackIdentity, workspace: Workspace, folders: tuple[CodeLocationFolder, ...]
     ) -> KubernetesPlatform:
-        """Raises ``SettingsError`` for what cannot be, and ``KubernetesError`` for a cluster that is not there."""
-        names, settings = who.kubernetes, who.settings.kubernetes
-        if names is None or settings is None:
-            raise TypeError("settings of an agent on Kubernetes have `kubernetes`: Settings holds it")
-        refuse_namespaces(folders, names, settings)
-        refuse_platforms(who.settings.images.platforms, spec)
-        return cls(who, workspace, spec, folders, names, settings)
+        """Raises ``SettingsError`` for what cannot be."""
+        facts = KubernetesFacts(who)
+        refuse_namespaces(folders, facts.namespaces)
+        refuse_platforms(who.settings.images.platforms, facts.spec)
+        return cls(who, workspace, folders, facts)
 
     @property
     def process_directory(self) -> None:
@@ -84,22 +72,23 @@ class KubernetesPlatform:
         return ()
 
     def agent(self, token: AgentToken) -> StandingAgent:
+        facts = self.facts
         ground = KubernetesGround("ground", self._ground_args(token), self._opts)
         image, pushed = self._agent_image()
         agent = KubernetesAgent(
             "agent",
             KubernetesAgentArgs(
-                spec=self.spec,
-                names=self.names,
+                spec=facts.spec,
+                names=facts.names,
                 deployment=self.who.endpoint.deployment,
                 label=self.who.agent_label,
                 agent_url=self.who.endpoint.agent_url,
                 namespace=ground.namespace,
-                code_account=code_account(self.names, self.settings),
+                code_account=facts.code_account,
                 token_version=token.token_id,
                 image=image,
-                pull_secrets=self._pull_secrets,
-                labels=self.settings.labels,
+                pull_secrets=facts.pull_secrets,
+                labels=facts.settings.labels,
                 locations=len(self.folders),
                 before_agent=[*ground.resources, self._drain(ground), *pushed],
             ),
@@ -114,20 +103,19 @@ class KubernetesPlatform:
             return source
         document = document_of_image(self.who, folder, "any")
         context = (document.get("container_context") or {}).get("k8s") or {}
-        named = needs_of(context)
-        own = needs_of(self._launcher)
+        named, own = needs_of(context), needs_of(self.facts.launcher)
         check = KubernetesLaunchCheck(
             f"{folder.name}-launch",
             KubernetesLaunchCheckArgs(
-                namespace=named.namespace or self.names.namespace,
+                namespace=named.namespace or self.facts.names.namespace,
                 location=folder.name,
                 image=source.image,
-                service_accounts=named.accounts or (code_account(self.names, self.settings),),
+                service_accounts=named.accounts or (self.facts.code_account,),
                 secrets=_once(*own.secrets, *named.secrets),
                 config_maps=_once(*own.config_maps, *named.config_maps),
                 claims=_once(*own.claims, *named.claims),
-                node_selectors=_node_selectors(self._launcher, context),
-                **self._cluster,
+                node_selectors=_node_selectors(self.facts.launcher, context),
+                **_way(self.facts),
             ),
             pulumi.ResourceOptions(depends_on=self._ground.resources),
         )
@@ -139,10 +127,10 @@ class KubernetesPlatform:
     def _opts(self) -> pulumi.ResourceOptions:
         provider = kubernetes.Provider(
             "kubernetes",
-            kubeconfig=kubeconfig_path(self.settings),
-            context=self.settings.context,
+            kubeconfig=self.facts.cluster.get("kubeconfig"),
+            context=self.facts.cluster["context"],
             # else Pulumi replaces every object when anything of the kubeconfig changes, a renewed login too
-            cluster_identifier=self.settings.server or self.settings.context,
+            cluster_identifier=self.facts.cluster.get("server", self.facts.cluster["context"]),
             # the agent reads its settings when it starts, and a change of them starts it anew
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
@@ -154,33 +142,33 @@ class KubernetesPlatform:
         return ContainerLocations(self.who, self.workspace)
 
     def _ground_args(self, token: AgentToken) -> KubernetesGroundArgs:
-        settings = self.settings
+        facts, settings = self.facts, self.facts.settings
         login = _registry_login(self.who) if settings.registry_login else None
         return KubernetesGroundArgs(
-            names=self.names,
+            names=facts.names,
             token=token.token,
             adopts_namespace=settings.namespace.adopt,
             pod_security=settings.namespace.pod_security,
             location_namespaces=settings.location_namespaces,
             labels=settings.labels,
             agent_annotations=settings.agent_account.annotations,
-            code_accounts=made_accounts(self.names, settings),
-            rights_of_steps=self._all_accounts if self.spec.step_pods else (),
+            code_accounts=facts.made_accounts,
+            rights_of_steps=sorted({facts.code_account, *facts.made_accounts}) if facts.spec.step_pods else (),
             registry_login=login,
             isolates_code=settings.isolate_code_servers,
         )
 
     def _agent_image(self) -> tuple[pulumi.Input[str] | None, list[pulumi.Resource]]:
         """The copy in the stack's registry, if one is wanted."""
-        if not self.spec.mirror_image:
+        if not self.facts.spec.mirror_image:
             return None, []
         context = Path(__file__).resolve().parent.parent / "agent" / "mirror"
         spec = ImageSpec(
             repository=f"{registry_address(self.who)}/{AGENT}",
             context=context,
             dockerfile=context / "Dockerfile",
-            arguments={"PYTHON_IMAGE": self.spec.image},
-            platforms=(f"linux/{self.spec.architecture}",),
+            arguments={"PYTHON_IMAGE": self.facts.spec.image},
+            platforms=(f"linux/{self.facts.spec.architecture}",),
             secrets=build_secrets(self.who),
             labels={"org.opencontainers.image.title": AGENT},
         )
@@ -188,86 +176,51 @@ class KubernetesPlatform:
         return copy.reference, [copy]
 
     def _drain(self, ground: KubernetesGround) -> KubernetesDrain:
+        facts = self.facts
         return KubernetesDrain(
             "kubernetes-drain",
             KubernetesDrainArgs(
-                namespaces=self._namespaces,
-                agent=self.names.agent,
-                stack=self.names.base,
-                owns_namespace=not self.settings.namespace.adopt,
-                cleanup_seconds=self.spec.stop_timeout_seconds + _ENDS,
-                **self._cluster,
+                namespaces=facts.namespaces,
+                agent=facts.names.agent,
+                stack=facts.names.base,
+                owns_namespace=not facts.settings.namespace.adopt,
+                cleanup_seconds=facts.spec.stop_timeout_seconds + _ENDS,
+                **_way(self.facts),
             ),
             pulumi.ResourceOptions(depends_on=ground.resources, custom_timeouts=pulumi.CustomTimeouts(delete="2h")),
         )
 
     def _standing(self, agent: KubernetesAgent) -> StandingAgent:
-        timing = self.spec.timing(len(self.folders))
+        facts, timing = self.facts, self.facts.spec.timing(len(self.folders))
         state = KubernetesAgentState(
             "agent-state",
             KubernetesAgentStateArgs(
                 namespace=agent.namespace,
                 deployment=agent.deployment_name,
                 triggers={"pods": agent.instance},
-                timeout_seconds=timing.locations_ready + self.spec.stop_timeout_seconds,
-                **self._cluster,
+                timeout_seconds=timing.locations_ready + facts.spec.stop_timeout_seconds,
+                **_way(self.facts),
             ),
             pulumi.ResourceOptions(depends_on=[agent]),
         )
         place = {
             "platform": "kubernetes",
-            "namespaces": self._namespaces,
-            "deployment": self.names.agent,
-            "stack": self.names.base,
-            **{name: value for name, value in self._cluster.items() if value is not None},
+            "namespaces": facts.namespaces,
+            "deployment": facts.names.agent,
+            "stack": facts.names.base,
+            **facts.cluster,
         }
         return StandingAgent(agent, agent.label, state.instance, state.started_at, place=place)
 
-    # facts
 
-    @property
-    def _cluster(self) -> dict[str, Any]:
-        """By which way resources that look at the cluster find it."""
-        settings = self.settings
-        return {"context": settings.context, "kubeconfig": kubeconfig_path(settings), "server": settings.server}
-
-    @property
-    def _namespaces(self) -> list[str]:
-        """The agent's first."""
-        return [self.names.namespace, *self.settings.location_namespaces]
-
-    @cached_property
-    def _launcher(self) -> Mapping[str, Any]:
-        """What all code is launched with."""
-        place = CodePlace(
-            names=self.names,
-            home=HOME,
-            code_account=code_account(self.names, self.settings),
-            pull_secrets=self._pull_secrets,
-            labels=self.settings.labels,
-        )
-        return kubernetes_launcher(self.spec, place).config
-
-    @property
-    def _all_accounts(self) -> list[str]:
-        """Of all code: those that are made, and that of the settings."""
-        return sorted({code_account(self.names, self.settings), *made_accounts(self.names, self.settings)})
-
-    @property
-    def _pull_secrets(self) -> tuple[str, ...]:
-        return pull_secrets(self.names, self.settings, self.spec)
+def _way(facts: KubernetesFacts) -> dict[str, Any]:
+    """By which way a resource that looks at the cluster finds it."""
+    return dict(facts.cluster)
 
 
-def kubeconfig_path(settings: KubernetesSettings) -> str | None:
-    """The file, or None for where the tools of Kubernetes look for one."""
-    return None if settings.kubeconfig is None else str(Path(settings.kubeconfig).expanduser())
-
-
-def refuse_namespaces(
-    folders: Iterable[CodeLocationFolder], names: KubernetesNames, settings: KubernetesSettings
-) -> None:
+def refuse_namespaces(folders: Iterable[CodeLocationFolder], known: Iterable[str]) -> None:
     """Raises ``SettingsError`` for a location that wants to run where the agent has no rights."""
-    known = {names.namespace, *settings.location_namespaces}
+    known = frozenset(known)
     for folder in folders:
         context = _k8s_context(folder)
         wanted = context.get("namespace")

@@ -76,7 +76,7 @@ def record(
     folder = replace(_hello(), container_context={"k8s": context} if context else {})
 
     def build() -> None:
-        platform = KubernetesPlatform.of(who, workspace, who.settings.agent, (folder,))
+        platform = KubernetesPlatform.of(who, workspace, (folder,))
         HybridStack(who, workspace, (folder,), platform).build()
 
     return recording.run(build, answers={**ANSWERS, **(answers or {})}, preview=preview)

@@ -11,6 +11,7 @@ from hybrid.engine.stack import Stack
 from hybrid.errors import SettingsError, UsageError
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
+from stacks.kubernetes_facts import KubernetesFacts
 from stacks.settings import Settings, parse
 
 pytestmark = pytest.mark.unit
@@ -69,14 +70,11 @@ def test_a_wrong_key_is_named(place: dict[str, Any], key: str) -> None:
 
 def test_names_follow_the_stack_unless_the_settings_say_others() -> None:
     workspace = Workspace.of_this_checkout()
-    names = StackIdentity.of("prod", read(), workspace).kubernetes
-    assert names is not None
+    names = KubernetesFacts(StackIdentity.of("prod", read(), workspace)).names
     assert (names.base, names.namespace) == ("hybrid-prod", "hybrid-prod")
     said = {"context": "c", "name": "data", "namespace": {"name": "analytics", "adopt": True}}
-    names = StackIdentity.of("prod", read(kubernetes=said), workspace).kubernetes
-    assert names is not None
+    names = KubernetesFacts(StackIdentity.of("prod", read(kubernetes=said), workspace)).names
     assert (names.agent, names.namespace) == ("data-agent", "analytics")
-    assert StackIdentity.of("local", parse({}, stack="local", source="x"), workspace).kubernetes is None
 
 
 def test_values_for_helm_are_a_file_with_what_the_chart_is_not_told_above_them() -> None:
