@@ -28,12 +28,11 @@ _READY_SECONDS: Final = 120.0
 _END_SECONDS: Final = 15.0
 _NODE_PATIENCE: Final = "10m"  # a machine that is busy with other tests is not a node that is lost
 
-_NOT_NEEDED: Final = (
-    # of clouds, of volumes that nobody has here, and of certificates for nodes
-    "attachdetach-controller", "bootstrap-signer-controller", "certificatesigningrequest-approving-controller",
-    "certificatesigningrequest-cleaner-controller", "certificatesigningrequest-signing-controller",
-    "ephemeral-volume-controller", "horizontal-pod-autoscaler-controller", "persistentvolume-attach-detach-controller",
-    "persistentvolume-expander-controller", "token-cleaner-controller", "ttl-controller",
+_CONTROLLERS: Final = (
+    # all that Pods, their owners and their rights need; none of clouds, volumes and the certificates of nodes
+    "clusterrole-aggregation", "cronjob", "daemonset", "deployment", "disruption", "endpointslice",
+    "garbage-collector", "job", "namespace", "node-lifecycle", "pod-garbage-collector", "replicaset", "resourcequota",
+    "root-ca-certificate-publisher", "serviceaccount", "statefulset", "taint-eviction", "ttl-after-finished",
 )  # fmt: skip
 
 _AUDIT_POLICY: Final = {
@@ -43,6 +42,7 @@ _AUDIT_POLICY: Final = {
     "rules": [
         {"level": "None", "users": ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"]},
         {"level": "None", "users": ["kubelet-standin"]},
+        {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]},  # each controller is one
         {"level": "None", "nonResourceURLs": ["/healthz*", "/readyz*", "/livez*", "/openapi*"]},
         {"level": "Metadata"},  # never the bodies: there are Secrets among them
     ],
@@ -130,6 +130,7 @@ class ControlPlane:
             f"--service-account-signing-key-file={self._accounts}",
             f"--kubelet-client-certificate={to_kubelet.certificate}", f"--kubelet-client-key={to_kubelet.key}",
             f"--kubelet-certificate-authority={self.authority.certificate}",
+            "--kubelet-preferred-address-types=InternalIP",
             f"--audit-policy-file={policy}", f"--audit-log-path={self.audit_log}", "--audit-log-mode=blocking",
             "--enable-priority-and-fairness=false", "--profiling=false", "--v=1",
         )  # fmt: skip
@@ -145,9 +146,10 @@ class ControlPlane:
             more: Sequence[str] = ()
             if name == "kube-controller-manager":
                 more = (
+                    "--use-service-account-credentials=true",
                     f"--root-ca-file={self.authority.certificate}",
                     f"--service-account-private-key-file={self._accounts}",
-                    f"--controllers=*,{','.join(f'-{one}' for one in _NOT_NEEDED)}",
+                    f"--controllers={','.join(f'{one}-controller' for one in _CONTROLLERS)}",
                     f"--node-monitor-grace-period={_NODE_PATIENCE}",
                 )
             self._run(

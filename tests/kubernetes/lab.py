@@ -132,6 +132,16 @@ class KubernetesLab:
             core.delete_namespace(name)
             self.until(lambda: not self.exists(name), seconds=120, what=f"the namespace {name} is gone")
 
+    def allow_pulls(self, namespace: str, account: str = "default", name: str = "registry") -> None:
+        """A pull secret for the tests' registry, and Pods of ``account`` have it."""
+        login = {"username": self._docker.username, "password": self._docker.password}
+        text = json.dumps({"auths": {self._docker.registry: login}})
+        self.apply({
+            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
+            "metadata": {"name": name, "namespace": namespace}, "stringData": {".dockerconfigjson": text},
+        })  # fmt: skip
+        self.core().patch_namespaced_service_account(account, namespace, {"imagePullSecrets": [{"name": name}]})
+
     def exists(self, namespace: str) -> bool:
         try:
             self.core().read_namespace(namespace)

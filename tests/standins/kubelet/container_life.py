@@ -92,7 +92,7 @@ class ContainerLife:
                 self._probe()
         elif self.exit_code is None and time.monotonic() >= self._next_try:
             self._try()
-        elif self._later is not None:
+        elif self._later is not None and self._later.later != self._later.reason:
             self.state = _waiting(self._later.later, f"Back-off: {self._later.message}")
 
     def status(self) -> dict[str, Any]:
