@@ -23,6 +23,10 @@ def document_of_image(
     if role is not None:
         context = document.setdefault("container_context", {}).setdefault("ecs", {})
         context.setdefault("task_role_arn", role)
+    account = location_account(who, folder.name)
+    if account is not None:
+        context = document.setdefault("container_context", {}).setdefault("k8s", {})
+        context.setdefault("service_account_name", account)
     return in_context(who, document) if full else document
 
 
@@ -49,3 +53,11 @@ def location_role_arn(who: StackIdentity, location: str) -> str | None:
         return None
     place = Place(names.account, names.region, names.partition)
     return place.global_arn("iam", f"role{aws.role_path}{names.role(location_role(location))}")
+
+
+def location_account(who: StackIdentity, location: str) -> str | None:
+    """The service account of the location's own that the settings give it on Kubernetes; None: it has that of all."""
+    names, said = who.kubernetes, who.settings.kubernetes
+    if names is None or said is None or location not in said.location_accounts:
+        return None
+    return names.location_account(location)

@@ -50,7 +50,7 @@ def stored_values_place(who: StackIdentity) -> StoredValuesPlace | None:
     """
     settings = who.settings.asset_values
     if settings.folder is not None:
-        return StoredValuesPlace(folder=settings.folder) if who.settings.agent.kind == "local" else None
+        return StoredValuesPlace(folder=settings.folder) if not who.settings.agent.needs_images else None
     names, aws = who.ecs, who.settings.aws
     if names is not None and aws is not None:
         own = aws.storage.name or names.bucket
@@ -120,7 +120,7 @@ def own_names(who: StackIdentity, document: Mapping[str, Any]) -> tuple[str, ...
     spec = who.settings.agent
     given = {str(entry).partition("=")[0] for entry in said.get("env_vars") or ()}
     given |= {str(secret.get("name")) for secret in said.get("secrets") or () if isinstance(secret, Mapping)}
-    given |= {*spec.environment, *(spec.secrets if spec.kind == "ecs" else ())}
+    given |= {*spec.environment, *spec.secret_names}
     return tuple(name for name in stored_value_variables(who) if name in given)
 
 

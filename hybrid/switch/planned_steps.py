@@ -6,7 +6,7 @@ Names and order are those of the walk. Times are assumptions, stated with each; 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from hybrid.switch.plan import PlannedStep, Span, Strategy, Undo
 
@@ -24,7 +24,7 @@ _LOADS: Final = {"local": (3.0, 30.0), "docker": (5.0, 60.0), "ecs": (45.0, 240.
 class Sizes:
     """What times depend on. ``runs`` in progress, None: not known."""
 
-    agent: Literal["local", "docker", "ecs"]
+    agent: str
     locations: int
     assets: int
     assets_known: bool
