@@ -79,7 +79,7 @@ def _at(where: str) -> str:
 @cache
 def _keys(model: str) -> dict[str, str]:
     """The model's keys in both manners, with the kind of their value."""
-    import kubernetes.client.models as models  # type: ignore[import-untyped]
+    import kubernetes.client.models as models
 
     made = getattr(models, model)
     names: dict[str, str] = made.attribute_map
