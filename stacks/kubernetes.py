@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import pulumi_kubernetes as kubernetes
 
 from agent.kubernetes import KubernetesAgent, KubernetesAgentArgs
 from agent.kubernetes_ground import KubernetesGround, KubernetesGroundArgs
-from agent.kubernetes_names import KubernetesNames
 from agent.kubernetes_spec import KubernetesAgentSpec
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.delivery.document import location_document
@@ -21,16 +20,27 @@ from hybrid.delivery.images.reference import Reference
 from hybrid.delivery.images.spec import ImageSpec
 from hybrid.delivery.repository import AGENT
 from hybrid.errors import SettingsError
+from hybrid.kubernetes.needs import needs_of
 from hybrid.provider.image_resources import LocationImage, LocationImageArgs
+from hybrid.provider.kubernetes_resources import (
+    KubernetesAgentState,
+    KubernetesAgentStateArgs,
+    KubernetesDrain,
+    KubernetesDrainArgs,
+    KubernetesLaunchCheck,
+    KubernetesLaunchCheckArgs,
+)
 from hybrid.provider.resources import AgentToken
 from hybrid.workspace import Workspace
 from stacks.containers import ContainerLocations
-from stacks.documents import location_account
+from stacks.documents import document_of_image
 from stacks.identity import StackIdentity
 from stacks.images import build_secrets, registry_address
-from stacks.kubernetes_settings import KubernetesSettings
+from stacks.kubernetes_facts import KubernetesFacts
 from stacks.platform import LocationSource, StandingAgent
 from stacks.registry_login import docker_config
+
+_ENDS = 60  # seconds beyond the grace period until a pod that was killed is gone
 
 
 @dataclass
@@ -39,26 +49,19 @@ class KubernetesPlatform:
 
     who: StackIdentity
     workspace: Workspace
-    spec: KubernetesAgentSpec
     folders: tuple[CodeLocationFolder, ...]
-    names: KubernetesNames
-    settings: KubernetesSettings
+    facts: KubernetesFacts
+    _ground: KubernetesGround = field(init=False)
 
     @classmethod
     def of(
-        cls,
-        who: StackIdentity,
-        workspace: Workspace,
-        spec: KubernetesAgentSpec,
-        folders: tuple[CodeLocationFolder, ...],
+        cls, who: StackIdentity, workspace: Workspace, folders: tuple[CodeLocationFolder, ...]
     ) -> KubernetesPlatform:
-        """Raises ``SettingsError`` for what cannot be, and ``KubernetesError`` for a cluster that is not there."""
-        names, settings = who.kubernetes, who.settings.kubernetes
-        if names is None or settings is None:
-            raise TypeError("settings of an agent on Kubernetes have `kubernetes`: Settings holds it")
-        refuse_namespaces(folders, names, settings)
-        refuse_platforms(who.settings.images.platforms, spec)
-        return cls(who, workspace, spec, folders, names, settings)
+        """Raises ``SettingsError`` for what cannot be."""
+        facts = KubernetesFacts(who)
+        refuse_namespaces(folders, facts.namespaces)
+        refuse_platforms(who.settings.images.platforms, facts.spec)
+        return cls(who, workspace, folders, facts)
 
     @property
     def process_directory(self) -> None:
@@ -69,31 +72,54 @@ class KubernetesPlatform:
         return ()
 
     def agent(self, token: AgentToken) -> StandingAgent:
+        facts = self.facts
         ground = KubernetesGround("ground", self._ground_args(token), self._opts)
         image, pushed = self._agent_image()
         agent = KubernetesAgent(
             "agent",
             KubernetesAgentArgs(
-                spec=self.spec,
-                names=self.names,
+                spec=facts.spec,
+                names=facts.names,
                 deployment=self.who.endpoint.deployment,
                 label=self.who.agent_label,
                 agent_url=self.who.endpoint.agent_url,
                 namespace=ground.namespace,
-                code_account=self._code_account,
+                code_account=facts.code_account,
                 token_version=token.token_id,
                 image=image,
-                pull_secrets=self._pull_secrets,
-                labels=self.settings.labels,
+                pull_secrets=facts.pull_secrets,
+                labels=facts.settings.labels,
                 locations=len(self.folders),
-                before_agent=[*ground.resources, *pushed],
+                before_agent=[*ground.resources, self._drain(ground), *pushed],
             ),
             self._opts,
         )
-        return StandingAgent(agent, agent.label, agent.instance, None)
+        self._ground = ground
+        return self._standing(agent)
 
     def location(self, folder: CodeLocationFolder) -> LocationSource:
-        return self._locations.source(folder)
+        source = self._locations.source(folder)
+        if source.image is None:
+            return source
+        document = document_of_image(self.who, folder, "any")
+        context = (document.get("container_context") or {}).get("k8s") or {}
+        named, own = needs_of(context), needs_of(self.facts.launcher)
+        check = KubernetesLaunchCheck(
+            f"{folder.name}-launch",
+            KubernetesLaunchCheckArgs(
+                namespace=named.namespace or self.facts.names.namespace,
+                location=folder.name,
+                image=source.image,
+                service_accounts=named.accounts or (self.facts.code_account,),
+                secrets=_once(*own.secrets, *named.secrets),
+                config_maps=_once(*own.config_maps, *named.config_maps),
+                claims=_once(*own.claims, *named.claims),
+                node_selectors=_node_selectors(self.facts.launcher, context),
+                **_way(self.facts),
+            ),
+            pulumi.ResourceOptions(depends_on=self._ground.resources),
+        )
+        return LocationSource(source.document, source.content_hash, source.image, (check,))
 
     # what is made once, in the order of its first use
 
@@ -101,10 +127,10 @@ class KubernetesPlatform:
     def _opts(self) -> pulumi.ResourceOptions:
         provider = kubernetes.Provider(
             "kubernetes",
-            kubeconfig=kubeconfig_path(self.settings),
-            context=self.settings.context,
+            kubeconfig=self.facts.cluster.get("kubeconfig"),
+            context=self.facts.cluster["context"],
             # else Pulumi replaces every object when anything of the kubeconfig changes, a renewed login too
-            cluster_identifier=self.settings.server or self.settings.context,
+            cluster_identifier=self.facts.cluster.get("server", self.facts.cluster["context"]),
             # the agent reads its settings when it starts, and a change of them starts it anew
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
@@ -116,77 +142,85 @@ class KubernetesPlatform:
         return ContainerLocations(self.who, self.workspace)
 
     def _ground_args(self, token: AgentToken) -> KubernetesGroundArgs:
-        settings = self.settings
+        facts, settings = self.facts, self.facts.settings
         login = _registry_login(self.who) if settings.registry_login else None
         return KubernetesGroundArgs(
-            names=self.names,
+            names=facts.names,
             token=token.token,
             adopts_namespace=settings.namespace.adopt,
             pod_security=settings.namespace.pod_security,
             location_namespaces=settings.location_namespaces,
             labels=settings.labels,
             agent_annotations=settings.agent_account.annotations,
-            code_accounts=self._made_accounts,
-            rights_of_steps=self._all_accounts if self.spec.step_pods else (),
+            code_accounts=facts.made_accounts,
+            rights_of_steps=sorted({facts.code_account, *facts.made_accounts}) if facts.spec.step_pods else (),
             registry_login=login,
             isolates_code=settings.isolate_code_servers,
         )
 
     def _agent_image(self) -> tuple[pulumi.Input[str] | None, list[pulumi.Resource]]:
         """The copy in the stack's registry, if one is wanted."""
-        if not self.spec.mirror_image:
+        if not self.facts.spec.mirror_image:
             return None, []
         context = Path(__file__).resolve().parent.parent / "agent" / "mirror"
         spec = ImageSpec(
             repository=f"{registry_address(self.who)}/{AGENT}",
             context=context,
             dockerfile=context / "Dockerfile",
-            arguments={"PYTHON_IMAGE": self.spec.image},
-            platforms=(f"linux/{self.spec.architecture}",),
+            arguments={"PYTHON_IMAGE": self.facts.spec.image},
+            platforms=(f"linux/{self.facts.spec.architecture}",),
             secrets=build_secrets(self.who),
             labels={"org.opencontainers.image.title": AGENT},
         )
         copy = LocationImage("agent-image", LocationImageArgs.of(spec))
         return copy.reference, [copy]
 
-    # facts
+    def _drain(self, ground: KubernetesGround) -> KubernetesDrain:
+        facts = self.facts
+        return KubernetesDrain(
+            "kubernetes-drain",
+            KubernetesDrainArgs(
+                namespaces=facts.namespaces,
+                agent=facts.names.agent,
+                stack=facts.names.base,
+                owns_namespace=not facts.settings.namespace.adopt,
+                cleanup_seconds=facts.spec.stop_timeout_seconds + _ENDS,
+                **_way(self.facts),
+            ),
+            pulumi.ResourceOptions(depends_on=ground.resources, custom_timeouts=pulumi.CustomTimeouts(delete="2h")),
+        )
 
-    @property
-    def _code_account(self) -> str:
-        return self.settings.code_account.name or self.names.code
-
-    @property
-    def _made_accounts(self) -> dict[str, Mapping[str, str]]:
-        """Service accounts of code that the stack makes: annotations by name."""
-        made: dict[str, Mapping[str, str]] = {
-            self.names.location_account(location): account.annotations
-            for location, account in self.settings.location_accounts.items()
+    def _standing(self, agent: KubernetesAgent) -> StandingAgent:
+        facts, timing = self.facts, self.facts.spec.timing(len(self.folders))
+        state = KubernetesAgentState(
+            "agent-state",
+            KubernetesAgentStateArgs(
+                namespace=agent.namespace,
+                deployment=agent.deployment_name,
+                triggers={"pods": agent.instance},
+                timeout_seconds=timing.locations_ready + facts.spec.stop_timeout_seconds,
+                **_way(self.facts),
+            ),
+            pulumi.ResourceOptions(depends_on=[agent]),
+        )
+        place = {
+            "platform": "kubernetes",
+            "namespaces": facts.namespaces,
+            "deployment": facts.names.agent,
+            "stack": facts.names.base,
+            **facts.cluster,
         }
-        if self.settings.code_account.name is None:
-            made[self.names.code] = self.settings.code_account.annotations
-        return made
-
-    @property
-    def _all_accounts(self) -> list[str]:
-        own = (location_account(self.who, folder.name) for folder in self.folders)
-        return sorted({self._code_account, *self._made_accounts, *(name for name in own if name)})
-
-    @property
-    def _pull_secrets(self) -> tuple[str, ...]:
-        made = (self.names.registry_secret,) if self.settings.registry_login else ()
-        return (*made, *self.spec.image_pull_secrets)
+        return StandingAgent(agent, agent.label, state.instance, state.started_at, place=place)
 
 
-def kubeconfig_path(settings: KubernetesSettings) -> str | None:
-    """The file, or None for where the tools of Kubernetes look for one."""
-    return None if settings.kubeconfig is None else str(Path(settings.kubeconfig).expanduser())
+def _way(facts: KubernetesFacts) -> dict[str, Any]:
+    """By which way a resource that looks at the cluster finds it."""
+    return dict(facts.cluster)
 
 
-def refuse_namespaces(
-    folders: Iterable[CodeLocationFolder], names: KubernetesNames, settings: KubernetesSettings
-) -> None:
+def refuse_namespaces(folders: Iterable[CodeLocationFolder], known: Iterable[str]) -> None:
     """Raises ``SettingsError`` for a location that wants to run where the agent has no rights."""
-    known = {names.namespace, *settings.location_namespaces}
+    known = frozenset(known)
     for folder in folders:
         context = _k8s_context(folder)
         wanted = context.get("namespace")
@@ -221,3 +255,25 @@ def _k8s_context(folder: CodeLocationFolder) -> Mapping[str, Any]:
 def _registry_login(who: StackIdentity) -> pulumi.Output[str]:
     registry = Reference.parse(f"{registry_address(who)}/{AGENT}").registry
     return pulumi.Output.secret(docker_config(registry))
+
+
+def _once(*names: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _node_selectors(launcher: Mapping[str, Any], context: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Labels that nodes of code servers and of runs must bear, each once: those of a location upon those of all."""
+    found: list[dict[str, str]] = []
+    for part in ("server_k8s_config", "run_k8s_config"):
+        labels = {**_node_selector(launcher, part), **_node_selector(context, part)}
+        found += [labels] if labels not in found else []
+    return found
+
+
+def _node_selector(config: Mapping[str, Any], part: str) -> dict[str, str]:
+    for key in (part, "pod_spec_config", "node_selector"):
+        first, *rest = key.split("_")
+        camel = first + "".join(word.capitalize() for word in rest)
+        below = config.get(key, config.get(camel)) if isinstance(config, Mapping) else None
+        config = below if isinstance(below, Mapping) else {}
+    return {str(key): str(value) for key, value in config.items()}

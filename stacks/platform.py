@@ -25,7 +25,7 @@ class StandingAgent:
     """Changes whenever an update starts the agent anew."""
     started_at: pulumi.Output[str] | None
     """When that was (ISO 8601), so that a predecessor's heartbeats do not count. None: the platform does not tell."""
-    place: Mapping[str, pulumi.Input[str]] | None = None
+    place: Mapping[str, Any] | None = None
     """Where it runs (``AgentReadyArgs.place``), so that errors tell why it stopped. None: nobody can be asked."""
 
 

@@ -28,7 +28,7 @@ def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLoc
             from stacks.ecs import EcsPlatform
 
             return EcsPlatform.of(who, workspace, spec, folders)
-        case KubernetesAgentSpec() as spec:
+        case KubernetesAgentSpec():
             from stacks.kubernetes import KubernetesPlatform
 
-            return KubernetesPlatform.of(who, workspace, spec, folders)
+            return KubernetesPlatform.of(who, workspace, folders)

@@ -43,7 +43,7 @@ class AgentReadyArgs:
     """Give the agent's ``Process.started_at``, so that a predecessor that died does not count."""
     process_directory: Input[str] | None = None
     """The agent's ``ProcessArgs.directory``: a process that ends again and again is not waited for."""
-    place: Mapping[str, Input[str]] | None = None
+    place: Mapping[str, Any] | None = None
     """Where the agent runs: `platform`, and what that platform's diagnosis needs (``agent_diagnosis``). Errors then
     tell why the agent, or code servers, stopped."""
     heartbeat_timeout_seconds: Input[float] | None = None

@@ -49,6 +49,7 @@ ANSWERS = {
     f"{OURS}PublishedImage": lambda inputs: {"reference": inputs["image"]},
     f"{OURS}CodeLocation": {"revision": "1"},
     f"{OURS}AgentToken": {"token": TOKEN, "tokenId": "7"},
+    f"{OURS}KubernetesAgentState": {"instance": "i", "startedAt": "2026-01-01T00:00:00+00:00"},
 }
 
 
@@ -75,7 +76,7 @@ def record(
     folder = replace(_hello(), container_context={"k8s": context} if context else {})
 
     def build() -> None:
-        platform = KubernetesPlatform.of(who, workspace, who.settings.agent, (folder,))
+        platform = KubernetesPlatform.of(who, workspace, (folder,))
         HybridStack(who, workspace, (folder,), platform).build()
 
     return recording.run(build, answers={**ANSWERS, **(answers or {})}, preview=preview)
@@ -318,3 +319,46 @@ def test_several_agents_are_kept_apart_and_leave_one_at_a_time() -> None:
 def test_a_preview_asks_for_the_same_without_knowing_the_token() -> None:
     made = record(preview=True)
     assert made.counts()[DEPLOYMENT] == 1, "nothing of a new stack is known yet"
+
+
+def test_what_the_agent_leaves_is_removed_after_it_and_before_its_rights(default) -> None:
+    assert "kubernetes-drain" in default.only(DEPLOYMENT).options.depends_on, "the agent goes first"
+    drain = default.only(f"{OURS}KubernetesDrain")
+    for last in ("ground-namespace", "ground-agent-role", "ground-token", "ground-account-hybrid-prod-code"):
+        assert last in drain.options.depends_on, f"runs that end by themselves need {last}"
+    assert drain.inputs["stack"] == "hybrid-prod", "the value of the label on all that its launcher made"
+    assert drain.inputs["agent"] == default.only(DEPLOYMENT).inputs["metadata"]["name"]
+    assert drain.inputs["ownsNamespace"] is True
+    assert drain.inputs["cleanupSeconds"] > 120, "the agent has its grace period for its own clean-up"
+    adopted = record({"namespace": {"adopt": True}, "locationNamespaces": ["finance"]}).only(f"{OURS}KubernetesDrain")
+    assert adopted.inputs["ownsNamespace"] is False, "others have pods there, too"
+    assert adopted.inputs["namespaces"] == ["hybrid-prod", "finance"]
+
+
+def test_a_location_is_told_of_only_when_the_cluster_can_launch_it() -> None:
+    context = {
+        "env_secrets": ["orders"],
+        "server_k8s_config": {"pod_spec_config": {"nodeSelector": {"disk": "ssd"}}},
+    }
+    made = record(agent={"codePlace": {"nodeSelector": {"pool": "code"}}, "envSecrets": ["common"]}, context=context)
+    assert "hello-launch" in made.named("hello-location").options.depends_on, "an update that fails ends the old one"
+    launch = made.named("hello-launch")
+    assert {"hello-image", "ground-token"} <= launch.options.depends_on
+    assert launch.inputs["secrets"] == ["hybrid-prod-agent-token", "common", "orders"]
+    assert launch.inputs["serviceAccounts"] == ["hybrid-prod-code"]
+    assert launch.inputs["nodeSelectors"] == [{"pool": "code", "disk": "ssd"}, {"pool": "code"}]
+
+
+def test_every_look_at_the_cluster_goes_by_the_same_way() -> None:
+    way = {"context": "prod-cluster", "kubeconfig": "/etc/kube.yaml", "server": "https://k8s.acme.example:6443"}
+    made = record(way)
+    for name in ("kubernetes-drain", "agent-state", "hello-launch"):
+        assert way.items() <= made.named(name).inputs.items(), f"{name} would look at another cluster"
+    ready = made.named("ready").inputs
+    place = {**way, "platform": "kubernetes", "namespaces": ["hybrid-prod"], "deployment": "hybrid-prod-agent"}
+    assert ready["place"] == {**place, "stack": "hybrid-prod"}
+    assert ready["heartbeatAfter"] == "2026-01-01T00:00:00+00:00", "a predecessor's heartbeats do not count"
+    state = made.named("agent-state")
+    assert "agent-deployment" in state.options.depends_on
+    other = record(way, agent={"restarts": 1}).named("agent-state")
+    assert state.inputs["triggers"] != other.inputs["triggers"], "a new agent is waited for again"
