@@ -56,22 +56,25 @@ def lines_of(cluster: Cluster, pod: Pod, count: int = 30, container: str | None 
     return _lines(cluster.log(pod.thing.namespace, pod.name, query))
 
 
-def lines_since(cluster: Cluster, pods: Sequence[Pod], since: datetime, container: str | None = None) -> list[LogLine]:
-    """All lines of pods from ``since`` on, oldest first. Pods that have gone, or have not begun, have none. Raises
-    ``KubernetesError``."""
+def lines_since(
+    cluster: Cluster, pods: Sequence[Pod], since: datetime, container: str | None = None, count: int | None = None
+) -> list[LogLine]:
+    """All lines of pods from ``since`` on, or the last ``count`` of them, oldest first. Pods that have gone, or have
+    not begun, have none. Raises ``KubernetesError``."""
     found: list[LogLine] = []
     for pod in pods:
         shown = container_to_show(pod, container)
         if shown is None:
             continue
         try:
-            told = cluster.log(pod.thing.namespace, pod.name, _since(shown.name, since))
+            told = cluster.log(pod.thing.namespace, pod.name, _since(shown.name, since, count))
         except KubernetesError as error:
             if error.status not in {400, 404}:  # not begun, or gone, since the look
                 raise
             continue
         found += [line for line in _timed(told, pod.name, shown.name) if line.at >= since]
-    return sorted(found, key=lambda line: line.at)
+    found.sort(key=lambda line: line.at)
+    return found if count is None else found[len(found) - min(count, len(found)) :]
 
 
 def followed(
@@ -101,8 +104,10 @@ def followed(
         wait(seconds)
 
 
-def _since(container: str, since: datetime) -> dict[str, str]:
+def _since(container: str, since: datetime, count: int | None) -> dict[str, str]:
     query = {"container": container, "timestamps": "true", "limitBytes": str(_MOST_BYTES)}
+    if count is not None:
+        query["tailLines"] = str(count)
     if since > NEVER:
         query["sinceTime"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return query

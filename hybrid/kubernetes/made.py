@@ -101,6 +101,20 @@ def pods_of(cluster: Cluster, deployment: Deployment) -> list[Pod]:
     return [pod_of(one) for one in listed]
 
 
+def images_in(cluster: Cluster, namespaces: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Images that are in use in ``namespaces``, whoever uses them, each with who does: of Deployments, whose pods may
+    be made anew at any moment, of Jobs, and of pods. Raises ``KubernetesError``."""
+    for namespace in dict.fromkeys(namespaces):
+        for kind in (DEPLOYMENT, JOB, POD):
+            for one in cluster.listed(kind, namespace):
+                spec = one.get("spec") or {}
+                pod = spec if kind is POD else (spec.get("template") or {}).get("spec") or {}
+                user = f"the {kind.noun} {namespace}/{thing_of(one).name}"
+                for container in (*(pod.get("containers") or ()), *(pod.get("initContainers") or ())):
+                    if image := container.get("image"):
+                        yield str(image), user
+
+
 @dataclass(frozen=True)
 class _Look:
     """One namespace."""

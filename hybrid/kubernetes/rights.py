@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from hybrid.kubernetes.errors import KubernetesDenied
 from hybrid.kubernetes.session import Cluster
 
-_REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_API: Final = "authorization.k8s.io/v1"
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,19 @@ class Right:
     purpose: str
 
 
-def missing_rights(cluster: Cluster, rights: Iterable[Right]) -> list[Right]:
-    """Of each right the verbs that this identity lacks, by the cluster's own authorizer (SelfSubjectAccessReview,
-    which everybody may ask). Raises ``KubernetesError`` when the cluster cannot be asked."""
-    found = [(right, tuple(verb for verb in right.verbs if not _allowed(cluster, right, verb))) for right in rights]
+def missing_rights(cluster: Cluster, rights: Sequence[Right]) -> list[Right]:
+    """Of each right the verbs that this identity lacks, by the cluster's own authorizer, which everybody may ask.
+
+    One question a namespace tells most of it (SelfSubjectRulesReview); what its answer does not have is asked one by
+    one, since it need not be whole: authorizers outside of the cluster have no such list. Raises ``KubernetesError``
+    when the cluster cannot be asked.
+    """
+    rules = {namespace: _rules(cluster, namespace) for namespace in {right.namespace for right in rights} if namespace}
+    found = []
+    for right in rights:
+        listed = rules.get(right.namespace, [])
+        unsaid = [verb for verb in right.verbs if not any(_covers(rule, right, verb) for rule in listed)]
+        found.append((right, tuple(verb for verb in unsaid if not _allowed(cluster, right, verb))))
     return [
         Right(verbs, right.group, right.resource, right.namespace, right.purpose) for right, verbs in found if verbs
     ]
@@ -43,9 +52,9 @@ def refused_by(missing: Sequence[Right], server: str) -> KubernetesDenied:
     )
 
 
-def rights_of_stack(namespaces: Sequence[str], *, makes_namespace: bool) -> list[Right]:
+def rights_of_stack(namespaces: Sequence[str], *, makes_namespace: bool, isolates: bool = True) -> list[Right]:
     """What `up` and `down` need: for what Pulumi makes in each of ``namespaces``, the first of which is the agent's,
-    for the drain, and for looking why something does not run.
+    for the drain, and for looking why something does not run. ``isolates``: a NetworkPolicy is made.
 
     Who gives an agent rights must have them, or be allowed to ``escalate``, which is not asked here
     (kubernetes.io/docs/reference/access-authn-authz/rbac, privilege escalation prevention).
@@ -59,6 +68,8 @@ def rights_of_stack(namespaces: Sequence[str], *, makes_namespace: bool) -> list
             ("rbac.authorization.k8s.io", "roles", "give the agent its rights"),
             ("rbac.authorization.k8s.io", "rolebindings", "give the agent its rights"),
         ]
+        if isolates:
+            made.append(("networking.k8s.io", "networkpolicies", "keep others from code servers"))
         if index == 0:
             made += [
                 ("", "configmaps", "keep the agent's settings"),
@@ -83,12 +94,28 @@ def _allowed(cluster: Cluster, right: Right, verb: str) -> bool:
     resource, _, part = right.resource.partition("/")
     asked = {"namespace": right.namespace, "verb": verb, "group": right.group, "resource": resource}
     body = {
-        "apiVersion": "authorization.k8s.io/v1",
+        "apiVersion": _API,
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": {**asked, **({"subresource": part} if part else {})}},
     }
-    told = cluster.ask("say what this identity may do", _REVIEWS, body)
+    told = cluster.ask("say what this identity may do", f"/apis/{_API}/selfsubjectaccessreviews", body)
     return bool((told.get("status") or {}).get("allowed"))
+
+
+def _rules(cluster: Cluster, namespace: str) -> list[Mapping[str, Any]]:
+    body = {"apiVersion": _API, "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}}
+    told = cluster.ask("say what this identity may do", f"/apis/{_API}/selfsubjectrulesreviews", body)
+    return list((told.get("status") or {}).get("resourceRules") or [])
+
+
+def _covers(rule: Mapping[str, Any], right: Right, verb: str) -> bool:
+    """Whether a rule gives a verb on all objects of a resource."""
+    wanted = {"verbs": verb, "apiGroups": right.group, "resources": right.resource}
+    part = right.resource.partition("/")[2]
+    spelled = {"*", f"*/{part}"} if part else {"*"}
+    return not rule.get("resourceNames") and all(
+        {*(rule.get(key) or ())} & {value, *(spelled if key == "resources" else {"*"})} for key, value in wanted.items()
+    )
 
 
 def _where(right: Right) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from agent.spec import DockerAgentSpec, EcsAgentSpec, LocalAgentSpec
+from agent.spec import DockerAgentSpec, EcsAgentSpec, KubernetesAgentSpec, LocalAgentSpec
 
 if TYPE_CHECKING:
     from hybrid.engine.stack import Stack
@@ -34,3 +34,7 @@ def commands_of(
             from hybrid.platforms.ecs import EcsCommands
 
             return EcsCommands(stack, report, plus, spec)
+        case KubernetesAgentSpec() as spec:
+            from hybrid.platforms.kubernetes import KubernetesCommands
+
+            return KubernetesCommands(stack, report, plus, spec)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hybrid.errors import HybridError, NotReadyError
-from hybrid.provider import ecs_place
+from hybrid.provider import ecs_place, kubernetes_place
 from hybrid.provider.definition import Failure, Property, record_failures
 from hybrid.provider.properties import UNKNOWN
 
@@ -63,8 +63,15 @@ def _ecs(place: Mapping[str, Any]) -> PlatformDiagnosis:
     return EcsDiagnosis(place)
 
 
+def _kubernetes(place: Mapping[str, Any]) -> PlatformDiagnosis:
+    from hybrid.provider.kubernetes_diagnosis import KubernetesDiagnosis
+
+    return KubernetesDiagnosis(place)
+
+
 _PLATFORMS: Final[Mapping[str, _Known]] = {
     "ecs": _Known(ecs_place.OF_AGENT, _ecs),
+    "kubernetes": _Known(kubernetes_place.OF_AGENT, _kubernetes),
 }
 """By the text under ``PLATFORM``. A new platform adds a line; its modules are imported when they are needed."""
 

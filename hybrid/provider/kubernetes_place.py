@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from hybrid.provider.definition import Property, Text
+from hybrid.provider.definition import ListOf, Property, Text
 
 if TYPE_CHECKING:
     from hybrid.kubernetes.session import Cluster
@@ -22,6 +22,14 @@ SERVER: Final = Property(
 NAMESPACE: Final = Property(Text(), "the namespace")
 PLACE: Final = {"context": CONTEXT, "kubeconfig": KUBECONFIG, "server": SERVER}
 """The inputs of every resource about a cluster."""
+
+OF_AGENT: Final[Mapping[str, Property]] = {
+    **PLACE,
+    "namespaces": Property(ListOf(Text(), empty=False), "the agent's namespace, then those of locations"),
+    "deployment": Property(Text(), "the name of the agent's Deployment"),
+    "stack": Property(Text(), "the value of the label hybrid.dagster/stack on what the agent makes"),
+}
+"""What ``AgentReady`` takes as ``place`` of the platform ``kubernetes``."""
 
 
 class Doors:

@@ -82,6 +82,7 @@ ROOMS = {
         "hybrid.costs",
         "hybrid.delivery",
         "hybrid.engine",
+        "hybrid.kubernetes",
         "hybrid.platforms",
         "hybrid.provider",
         "hybrid.toolchain",

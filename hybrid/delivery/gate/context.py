@@ -12,6 +12,7 @@ from typing import Any, Final
 from hybrid.delivery.gate.ecs import ecs_rules
 from hybrid.delivery.gate.findings import Finding, Severity
 from hybrid.delivery.gate.given import GivenByStack
+from hybrid.delivery.gate.kubernetes import kubernetes_rules
 from hybrid.delivery.gate.places import CONTEXT, KeyPath, Places
 from hybrid.redaction import redact
 
@@ -46,7 +47,8 @@ def context_findings(
     networks: Sequence[str] | None = None,
     given: GivenByStack | None = None,
 ) -> Iterator[Finding]:
-    """What the rules say against ``context``; that of a platform other than the stack's gets warnings at most."""
+    """What the rules say against ``context``; that of a platform other than the stack's gets warnings at most.
+    ``platform`` is the stack's, by its key in a context: ``k8s``."""
     for name, said in context.items():
         if not isinstance(said, Mapping):
             continue
@@ -55,6 +57,8 @@ def context_findings(
             rules += [*_container_arguments(said), *_networks(said, networks)]
         elif name == "ecs":
             rules += ecs_rules(said, given if name == platform else None)
+        elif name == "k8s":
+            rules += kubernetes_rules(said, _variable)
         for path, value, severity, what, step in rules:
             yield Finding(
                 location=location,

@@ -54,6 +54,7 @@ class Fake:
         self.unknown: list[str] = []
         self.hooks: dict[str, object] = {}
         self.denied: set[tuple[str, str]] = set()
+        self.rules: list[dict] = []
         self.logs: dict[tuple[str, str, bool], str] = {}
         self.version = {"major": "1", "minor": "34+", "gitVersion": "v1.34.2-test"}
         self.page = 500
@@ -147,6 +148,9 @@ class Fake:
             return self.version
         if method == "POST" and path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
             return self._reviewed(body)
+        if method == "POST" and path == "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews":
+            self._called(f"rules {body['spec']['namespace']}")
+            return {**body, "status": {"resourceRules": self.rules, "incomplete": False}}
         kind, namespace, name, part = self._parts(path)
         where = f"{namespace}/{name}" if namespace and name else namespace or name
         if part == "log" and kind == "pods" and method == "GET":

@@ -129,7 +129,33 @@ def test_rights_that_are_missing_are_told_all_at_once_and_before_anything_is_mad
     assert "create roles in team-b" in error.why
     assert "get pods/log in team-b: to say why something does not run" in error.why
     assert "Nothing was made." in error.why
-    assert all(call.startswith("review ") for call in fake.calls), "only questions are asked"
+    assert all(call.startswith(("review ", "rules ")) for call in fake.calls), "only questions are asked"
+
+
+def test_what_the_list_of_rules_has_is_not_asked_once_more(fake, cluster):
+    fake.rules = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
+    fake.denied = {("create", "roles")}
+    assert rights.missing_rights(cluster, rights.rights_of_stack([NAMESPACE, "team-b"], makes_namespace=False)) == []
+    assert sorted(fake.calls) == [f"rules {NAMESPACE}", "rules team-b"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "covered"),
+    [
+        ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods/log"]}, True),
+        ({"verbs": ["get", "list"], "apiGroups": ["*"], "resources": ["*/log"]}, True),
+        ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}, False),
+        ({"verbs": ["list"], "apiGroups": [""], "resources": ["pods/log"]}, False),
+        ({"verbs": ["get"], "apiGroups": ["apps"], "resources": ["pods/log"]}, False),
+        ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods/log"], "resourceNames": ["one"]}, False),
+        ({}, False),
+    ],
+)
+def test_a_rule_counts_only_for_what_it_says(fake, cluster, rule, covered):
+    fake.rules = [rule]
+    rights.missing_rights(cluster, [rights.Right(("get",), "", "pods/log", NAMESPACE, "look")])
+    asked = [call for call in fake.calls if call.startswith("review ")]
+    assert (asked == []) is covered, "what is not on the list is asked of the cluster itself"
 
 
 def test_contents_of_secrets_are_no_right_that_a_stack_asks_to_list(fake, cluster):

@@ -20,6 +20,8 @@ FILES = {
     "docker": "config:\n  hybrid:agent: {kind: docker}\n  hybrid:registry: {address: x.io/a}\n",
     "ecs": "config:\n  hybrid:organization: acme\n  hybrid:agent: {kind: ecs}\n"
     '  hybrid:aws: {account: "123456789012", region: eu-central-1}\n',
+    "kubernetes": "config:\n  hybrid:organization: acme\n  hybrid:agent: {kind: kubernetes}\n"
+    "  hybrid:registry: {address: x.io/a}\n  hybrid:kubernetes: {context: test}\n",
 }
 """The least that a stack of each kind says."""
 
