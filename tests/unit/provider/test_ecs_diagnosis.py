@@ -156,6 +156,7 @@ def test_a_state_of_before_there_were_places_is_taken_as_it_is(resource, plus, i
     plus.listed_agents = [agent(label="prod")]
     plus.statuses = [location("hello"), location("world")]
     outputs = {"agentId": "a1", "ready": True, "loaded": {}, "failed": []}
+    inputs = inputs | {"timeoutSeconds": 300}
     before = {**{name: value for name, value in inputs.items() if name != "place"}, "ecs": AWS}
     urn, provider = f"urn:pulumi:prod::hybrid::{DEFINITION.token}::ready", _provider(resource)
 
