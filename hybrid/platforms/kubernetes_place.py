@@ -31,16 +31,17 @@ class KubernetesPlace:
 
     @classmethod
     def of(cls, who: StackIdentity) -> KubernetesPlace:
-        names, settings = who.kubernetes, who.settings.kubernetes
-        if names is None or settings is None:
-            raise TypeError("settings of an agent on Kubernetes have `kubernetes`: Settings holds it")
+        from stacks.kubernetes_facts import KubernetesFacts
+
+        facts = KubernetesFacts(who)
+        names, settings = facts.names, facts.settings
         return cls(
             stack=who.stack,
             base=names.base,
             context=settings.context,
-            kubeconfig=settings.kubeconfig,
+            kubeconfig=facts.cluster.get("kubeconfig"),
             server=settings.server,
-            namespaces=(names.namespace, *settings.location_namespaces),
+            namespaces=tuple(facts.namespaces),
             adopts_namespace=settings.namespace.adopt,
             isolates=settings.isolate_code_servers,
             deployment=names.agent,

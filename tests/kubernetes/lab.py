@@ -42,6 +42,8 @@ class Call:
     reason: str
     """Why RBAC allowed it: the binding and the role; empty where it did not."""
     status: int
+    dry_run: bool = False
+    """Validated, and not done: what a preview asks."""
 
     @classmethod
     def read(cls, line: str) -> Call | None:
@@ -57,6 +59,7 @@ class Call:
             allowed=notes.get("authorization.k8s.io/decision") == "allow",
             reason=notes.get("authorization.k8s.io/reason", ""),
             status=(said.get("responseStatus") or {}).get("code", 0),
+            dry_run="dryRun=" in said.get("requestURI", ""),
         )  # fmt: skip
 
 
