@@ -53,11 +53,12 @@ check: setup ## Check style, types and the import rule
 	.venv/bin/mypy
 	.venv/bin/pytest -q tests/unit/test_architecture.py
 
-docs: setup ## Write docs/{settings,conformance,costs,iam,policies,review-json}.md anew from what they describe
+docs: setup ## Write docs/{settings,conformance,costs,iam,kubernetes,policies,review-json}.md anew from what they describe
 	@.venv/bin/python -m stacks.reference > docs/settings.md
 	@.venv/bin/python -m hybrid.emulator.conformance > docs/conformance.md
 	@.venv/bin/python -m hybrid.costs.reference > docs/costs.md
 	@.venv/bin/python -m agent.iam_reference > docs/iam.md
+	@.venv/bin/python -m agent.kubernetes_reference docs/kubernetes.md
 	@.venv/bin/python -m policies.reference > docs/policies.md
 	@.venv/bin/python -m hybrid.review.reference > docs/review-json.md
 

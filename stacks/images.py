@@ -14,14 +14,16 @@ from hybrid.delivery.images.spec import ImageSpec
 from hybrid.delivery.repository import repository_of
 from hybrid.errors import SettingsError
 from stacks.identity import StackIdentity
+from stacks.platform_facts import facts_of
 
 
 def registry_address(who: StackIdentity) -> str:
     """Raises ``SettingsError`` for a stack that names no registry."""
     if who.settings.registry is not None:
         return who.settings.registry.address
-    if who.ecs is not None:
-        return f"{who.ecs.registry}/{who.ecs.base}"
+    own = facts_of(who).registry
+    if own is not None:
+        return own
     raise SettingsError(
         f"The stack '{who.stack}' has no registry.",
         why="A local agent runs its locations from their folders; it needs no images.",
@@ -38,7 +40,7 @@ def image_spec(who: StackIdentity, folder: CodeLocationFolder) -> ImageSpec:
         context=folder.build.directory,
         dockerfile=dockerfile if dockerfile.is_file() else None,
         arguments={"PYTHON_IMAGE": images.python_image, **images.arguments},
-        platforms=images.platforms,
+        platforms=images.platforms or who.settings.agent.image_platforms,
         secrets=build_secrets(who),
         labels={"org.opencontainers.image.title": folder.name, **_revision(folder.folder.parent)},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.docker_spec import DockerAgentSpec
 from agent.ecs_spec import EcsAgentSpec
+from agent.kubernetes_spec import KubernetesAgentSpec
 from agent.spec import LocalAgentSpec
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.workspace import Workspace
@@ -29,3 +30,7 @@ def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLoc
             from stacks.ecs import EcsPlatform
 
             return EcsPlatform.of(who, workspace, spec, folders)
+        case KubernetesAgentSpec():
+            from stacks.kubernetes import KubernetesPlatform
+
+            return KubernetesPlatform.of(who, workspace, folders)

@@ -22,7 +22,8 @@ HEAD = """# Settings
 
 Every key of a stack file `stacks/Pulumi.<stack>.yaml`, below `config:`. This page is made by `make docs` from the
 models themselves: `stacks/settings.py` and what it names (`stacks/*_settings.py`, `agent/spec.py`,
-`agent/docker_spec.py`, `agent/ecs_spec.py` with its parts in `agent/ecs_parts.py`); a test holds it to them.
+`agent/docker_spec.py`, `agent/ecs_spec.py` and `agent/kubernetes_spec.py` with their parts beside them); a test holds
+it to them.
 
 An agent on this machine for an organization:
 
@@ -83,8 +84,9 @@ def _section(title: str, prefix: str, model: type[BaseModel], common: Sequence[R
     return [f"## {title}", "", about, "", *_table([row for row in _rows(prefix, model) if row not in common])]
 
 
-def _below(prefix: str, model: type[BaseModel], seen: set[Part]) -> list[str]:
-    """The sections of the models that are values of ``model``'s, as far as they are not on the page yet."""
+def _below(prefix: str, model: type[BaseModel], seen: set[Part], within: str = "") -> list[str]:
+    """The sections of the models that are values of ``model``'s, as far as they are not on the page yet. ``within``:
+    of which kind they are, for keys that several kinds have with other contents."""
     lines: list[str] = []
     for name, field in model.model_fields.items():
         parts = [part for part in _parts(f"{prefix}{field.alias or name}", field.annotation, "") if part not in seen]
@@ -95,9 +97,11 @@ def _below(prefix: str, model: type[BaseModel], seen: set[Part]) -> list[str]:
             lines += [f"## `{NAMESPACE}{parts[0][0]}`, of every kind", "", f"Kinds: {kinds}.", "", *_table(shared)]
         for key, told, part in parts:
             title = f"`{NAMESPACE}{key}`" + (f", `{told}`" if told else "")
+            if within and not told and any(other == key and kept is not part for other, _, kept in seen):
+                title += f", of `{within}`"
             lines += _section(title, f"{key}.", part, shared)
-        for key, _, part in parts:
-            lines += _below(f"{key}.", part, seen)
+        for key, told, part in parts:
+            lines += _below(f"{key}.", part, seen, told or within)
     return lines
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
+from agent import kubernetes_restarts
 from agent.ecs_restarts import TASK_DEFINITION, restart_reasons, settings_reasons
 
 Inputs = Mapping[str, Any]
@@ -93,11 +94,22 @@ def _process(replaced: bool, changed: Collection[str], old: Inputs, new: Inputs)
     return tuple(reasons)
 
 
+def _kubernetes_deployment(replaced: bool, changed: Collection[str], old: Inputs, new: Inputs) -> tuple[str, ...]:
+    reasons = kubernetes_restarts.deployment_reasons(old, new)
+    return reasons or (("`metadata` of its Deployment",) if replaced else ())
+
+
+def _kubernetes_settings(replaced: bool, changed: Collection[str], old: Inputs, new: Inputs) -> tuple[str, ...]:
+    return kubernetes_restarts.settings_changed(old, new)
+
+
 _KINDS: Final[Mapping[tuple[str, str], Callable[[bool, Collection[str], Inputs, Inputs], tuple[str, ...]]]] = {
     ("dagsterhybrid:agent:EcsAgent", TASK_DEFINITION): _task_definition,
     ("dagsterhybrid:agent:EcsAgent", "aws:ecs/service:Service"): _service,
     ("dagsterhybrid:agent:DockerAgent", "docker:index/container:Container"): _container,
     ("dagsterhybrid:agent:LocalAgent", "dagsterhybrid:index:Process"): _process,
+    (kubernetes_restarts.COMPONENT, kubernetes_restarts.DEPLOYMENT): _kubernetes_deployment,
+    (kubernetes_restarts.COMPONENT, kubernetes_restarts.SETTINGS): _kubernetes_settings,
 }
 
 

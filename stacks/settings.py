@@ -14,12 +14,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from agent.spec import AgentSpec, LocalAgentSpec, LocationName, Spec
+from agent.spec import CLOUDS, AgentSpec, LocalAgentSpec, LocationName, Spec
 from hybrid.errors import SettingsError
 from hybrid.workspace import checked_stack_name
 from stacks.asset_value_settings import AssetValueSettings
 from stacks.aws_settings import AwsSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
+from stacks.kubernetes_settings import KubernetesSettings
 from stacks.queue_settings import OwnQueueSettings
 from stacks.settings_words import NAMESPACE, allowed, key_of
 from stacks.variable_settings import VariableSettings, without_repetition
@@ -73,6 +74,9 @@ class Settings(Spec):
 
     aws: AwsSettings | None = None
     """Where in AWS the stack stands. Needed for an agent of kind `ecs`, and only then."""
+
+    kubernetes: KubernetesSettings | None = None
+    """In which cluster the stack stands. Needed for an agent of kind `kubernetes`, and only then."""
 
     asset_values: AssetValueSettings = Field(default_factory=AssetValueSettings)
     """Where stored asset values lie that no IO manager of the team's own takes elsewhere."""
@@ -135,24 +139,28 @@ class Settings(Spec):
 
     @model_validator(mode="after")
     def _images_where_needed(self) -> Settings:
-        if self.agent.kind == "docker" and self.registry is None:
+        if self.agent.needs_images and not self.agent.makes_registry and self.registry is None:
             raise ValueError(f"an agent of kind `{self.agent.kind}` runs images; say where they go: `registry.address`")
         if self.pins and not self.agent.needs_images:
             raise ValueError("`pins` are images, and a local agent runs none; remove them")
         return self
 
     @model_validator(mode="after")
-    def _aws_where_needed(self) -> Settings:
-        if (self.agent.kind == "ecs") != (self.aws is not None):
-            raise ValueError("`aws` and an agent of kind `ecs` belong together; give both, or neither")
-        if self.agent.kind == "ecs" and self.organization is None:
-            raise ValueError("tasks on ECS do not reach a Dagster+ on this machine; name an `organization`")
+    def _cloud_where_needed(self) -> Settings:
+        for cloud, kind in CLOUDS.items():
+            if (self.agent.cloud == cloud) != (getattr(self, cloud) is not None):
+                raise ValueError(f"`{cloud}` and an agent of kind `{kind}` belong together; give both, or neither")
+        if self.agent.needs_organization and self.organization is None:
+            kind = self.agent.kind
+            raise ValueError(
+                f"an agent of kind `{kind}` does not reach a Dagster+ on this machine; name an `organization`"
+            )
         return self
 
     @model_validator(mode="after")
     def _values_within_reach(self) -> Settings:
         own = self.aws.storage.name if self.aws else None
-        self.asset_values.refuse_elsewhere(self.agent.kind, own_bucket=own, branches=self.agent.branch_deployments)
+        self.asset_values.refuse_elsewhere(self.agent, own_bucket=own)
         return self
 
     @field_validator("environment_variables")

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hybrid.delivery.document import CONTEXTS
-from infra.place import Place
-from stacks.asset_value_settings import WRITER
 from stacks.identity import StackIdentity
+from stacks.platform_facts import facts_of
 
 MODULE_VARIABLE: Final = "DAGSTER_DEFAULT_IO_MANAGER_MODULE"
 """Read by Dagster wherever a definition names no IO manager (dagster/_core/definitions/job_definition.py)."""
@@ -50,12 +49,11 @@ def stored_values_place(who: StackIdentity) -> StoredValuesPlace | None:
     """
     settings = who.settings.asset_values
     if settings.folder is not None:
-        return StoredValuesPlace(folder=settings.folder) if who.settings.agent.kind == "local" else None
-    names, aws = who.ecs, who.settings.aws
-    if names is not None and aws is not None:
-        own = aws.storage.name or names.bucket
-        region = settings.region or (names.region if settings.endpoint is None else None)
-        return StoredValuesPlace(settings.bucket or own, settings.prefix, region, settings.endpoint)
+        return StoredValuesPlace(folder=settings.folder) if not who.settings.agent.needs_images else None
+    own = facts_of(who).bucket
+    if own is not None:
+        region = settings.region or (own.region if settings.endpoint is None else None)
+        return StoredValuesPlace(settings.bucket or own.name, settings.prefix, region, settings.endpoint)
     if settings.bucket is None:
         return None
     return StoredValuesPlace(settings.bucket, settings.prefix, settings.region, settings.endpoint)
@@ -63,11 +61,8 @@ def stored_values_place(who: StackIdentity) -> StoredValuesPlace | None:
 
 def stored_values_writer(who: StackIdentity) -> tuple[str, str] | None:
     """The ARN of the role that a copy on Serverless takes, and the external id that it says; None: there is none."""
-    writer, names, aws = who.settings.asset_values.writer, who.ecs, who.settings.aws
-    if writer is None or names is None or aws is None:
-        return None
-    place = Place(names.account, names.region, names.partition)
-    return place.global_arn("iam", f"role{aws.role_path}{names.role(WRITER)}"), writer.external_id
+    writer, role = who.settings.asset_values.writer, facts_of(who).writer_role
+    return None if writer is None or role is None else (role, writer.external_id)
 
 
 def stored_value_variables(who: StackIdentity) -> dict[str, str]:
@@ -120,7 +115,7 @@ def own_names(who: StackIdentity, document: Mapping[str, Any]) -> tuple[str, ...
     spec = who.settings.agent
     given = {str(entry).partition("=")[0] for entry in said.get("env_vars") or ()}
     given |= {str(secret.get("name")) for secret in said.get("secrets") or () if isinstance(secret, Mapping)}
-    given |= {*spec.environment, *(spec.secrets if spec.kind == "ecs" else ())}
+    given |= {*spec.environment, *spec.secret_names}
     return tuple(name for name in stored_value_variables(who) if name in given)
 
 

@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.containers.fixtures",
     "tests.aws.fixtures",
     "tests.ecs.fixtures",
+    "tests.kubernetes.fixtures",
     "tests.standins.forge_fixtures",
 ]
 

@@ -1,4 +1,4 @@
-"""An agent that was found, said as ``hybrid:agent`` and ``hybrid:aws``."""
+"""An agent that was found, said as ``hybrid:agent`` and ``hybrid:aws``; what of it is the same on each platform."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ _OF_THE_IMAGE: Final = frozenset(
 
 @dataclass
 class AgentSettings:
-    """``agent`` and ``aws`` are the keys of the stack file, ``queues`` the ones that the agent takes."""
+    """``agent``, ``aws`` and ``kubernetes`` are the keys of the stack file."""
 
     agent: dict[str, Any] = field(default_factory=dict)
     aws: dict[str, Any] = field(default_factory=dict)
+    kubernetes: dict[str, Any] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
     task_role: str | None = None
     """The ARN of the role that code had, unless a location names its own."""
@@ -61,8 +62,8 @@ def settings_of(account: Account, found: FoundAgent, endpoint: Endpoint) -> Agen
     launcher.take("config")
     _unread(said, found)
     _task(said, found)
-    _api(said, document.below("dagster_cloud_api"), endpoint)
-    _queues_and_fences(said, document, endpoint.deployment)
+    read_api(said, document.below("dagster_cloud_api"), endpoint)
+    read_queues_and_fences(said, document, endpoint.deployment)
     _compute_logs(said, document.below("compute_logs"))
     of_launcher = LauncherSettings(found.launcher, found.variables, found.secrets)
     said.agent |= of_launcher.settings
@@ -131,7 +132,8 @@ def _task(said: AgentSettings, found: FoundAgent) -> None:
         said.agent["architecture"] = "arm64"
 
 
-def _api(said: AgentSettings, api: Taken, endpoint: Endpoint) -> None:
+def read_api(said: AgentSettings, api: Taken, endpoint: Endpoint) -> None:
+    """``dagster_cloud_api``. Raises ``UsageError`` when the agent serves other deployments than this one."""
     url = api.text("url")
     if url and url.rstrip("/") not in {endpoint.agent_url, endpoint.url}:
         said.remark("unsaid", "url", f"the agent spoke to {url}; the new one speaks to {endpoint.agent_url}")
@@ -160,7 +162,8 @@ def _api(said: AgentSettings, api: Taken, endpoint: Endpoint) -> None:
         said.remark("unsaid", path, "there is no such setting here")
 
 
-def _queues_and_fences(said: AgentSettings, document: Taken, deployment: str) -> None:
+def read_queues_and_fences(said: AgentSettings, document: Taken, deployment: str) -> None:
+    """Which locations it takes, by their queues and by their names."""
     queues = document.below("agent_queues")
     default, additional = (
         queues.flag("include_default_queue"),

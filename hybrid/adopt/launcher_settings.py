@@ -216,21 +216,7 @@ class LauncherSettings:
         self.settings["serverHealthCheck"] = said
 
     def _ttl(self) -> None:
-        told = self._taken.below("server_ttl")
-        named = told.has("full_deployments")
-        full, branches = told.below("full_deployments"), told.below("branch_deployments")
-        said: dict[str, Any] = {}
-        # as it was written before branch deployments had their own; it goes before the later form
-        older, seconds = told.flag("enabled"), told.number("ttl_seconds") or full.number("ttl_seconds")
-        enabled = older if older is not None else full.flag("enabled")
-        if named or enabled is not None:
-            # named without a word of `enabled`, it is (user_code_launcher.py, server_ttl_enabled_for_full_deployments)
-            said["fullDeployments"] = {"enabled": enabled is not False} | ({"ttlSeconds": seconds} if seconds else {})
-        if branch_seconds := branches.number("ttl_seconds"):
-            said["branchDeployments"] = {"ttlSeconds": branch_seconds}
-        if most := told.number("max_servers"):
-            said["maxServers"] = most
-        if said:
+        if said := server_ttl(self._taken.below("server_ttl")):
             self.settings["serverTtl"] = said
 
     def _tags(self) -> None:
@@ -248,6 +234,24 @@ class LauncherSettings:
             self.remarks.append(
                 Remark("changes", "tags", "code servers and runs had different ones; now everything bears all of them")
             )
+
+
+def server_ttl(told: Taken) -> dict[str, Any]:
+    """When idle code servers are stopped, as ``serverTtl`` says it; the same for every launcher."""
+    named = told.has("full_deployments")
+    full, branches = told.below("full_deployments"), told.below("branch_deployments")
+    said: dict[str, Any] = {}
+    # as it was written before branch deployments had their own; it goes before the later form
+    older, seconds = told.flag("enabled"), told.number("ttl_seconds") or full.number("ttl_seconds")
+    enabled = older if older is not None else full.flag("enabled")
+    if named or enabled is not None:
+        # named without a word of `enabled`, it is (user_code_launcher.py, server_ttl_enabled_for_full_deployments)
+        said["fullDeployments"] = {"enabled": enabled is not False} | ({"ttlSeconds": seconds} if seconds else {})
+    if branch_seconds := branches.number("ttl_seconds"):
+        said["branchDeployments"] = {"ttlSeconds": branch_seconds}
+    if most := told.number("max_servers"):
+        said["maxServers"] = most
+    return said
 
 
 def _volume(told: Taken, mount: Taken) -> dict[str, Any] | None:

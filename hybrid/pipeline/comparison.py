@@ -19,7 +19,10 @@ from typing import Final
 
 from hybrid.review.actions import Actions
 
-LOOKS: Final = frozenset({"AgentReady", "ContainerState", "EcsLaunchCheck", "EcsServiceState", "LocationCheck"})
+LOOKS: Final = frozenset(
+    {"AgentReady", "ContainerState", "EcsLaunchCheck", "EcsServiceState", "KubernetesAgentState",
+     "KubernetesLaunchCheck", "LocationCheck"}
+)  # fmt: skip
 """Kinds of resources that state what they saw, and are nothing by themselves."""
 
 _OF_LOOKS: Final = frozenset({"create", "update"})

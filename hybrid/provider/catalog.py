@@ -15,6 +15,8 @@ _CLIENTS: Final = ("connection", "Clients")
 _IMAGES: Final = ("location_image", "Images")
 _DOORS: Final = ("ecs_place", "Doors")
 _LAUNCHING: Final = ("ecs_launch_check", "Launching")
+_CLUSTERS: Final = ("kubernetes_place", "Doors")
+_CLUSTER_LAUNCHING: Final = ("kubernetes_launch_check", "Launching")
 
 # The type's name in its token, its module here, its class, and what the resources of an update share.
 _LISTED: Final[tuple[tuple[str, str, str, tuple[str, str] | None], ...]] = (
@@ -36,6 +38,9 @@ _LISTED: Final[tuple[tuple[str, str, str, tuple[str, str] | None], ...]] = (
     ("EcsServiceState", "ecs_service_state", "EcsServiceState", _DOORS),
     ("EcsDrain", "ecs_drain", "EcsDrain", _DOORS),
     ("EcsLaunchCheck", "ecs_launch_check", "EcsLaunchCheck", _LAUNCHING),
+    ("KubernetesAgentState", "kubernetes_agent_state", "KubernetesAgentState", _CLUSTERS),
+    ("KubernetesDrain", "kubernetes_drain", "KubernetesDrain", _CLUSTERS),
+    ("KubernetesLaunchCheck", "kubernetes_launch_check", "KubernetesLaunchCheck", _CLUSTER_LAUNCHING),
 )
 
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from hybrid.delivery.images.errors import RegistryError
 from hybrid.delivery.images.reference import Reference
 from hybrid.errors import NotReadyError, SettingsError
 from hybrid.provider.definition import Anything, Choice, Definition, Failure, ListOf, MapOf, Number, Property, Text
 from hybrid.provider.ecs_place import ACCOUNT, REGION, Doors, wrong_account
+from hybrid.provider.launch_images import image_problem
 from hybrid.provider.properties import Properties, has_unknown
 from hybrid.provider.resource import Call, Existing, Resource
 
@@ -150,17 +150,10 @@ def _findings(aws: Aws, registry: Registry, inputs: Properties) -> list[Finding]
 def _image_findings(registry: Registry, inputs: Properties) -> list[Finding]:
     from hybrid.aws.launching import Finding
 
-    image, wanted = str(inputs["image"]), _PLATFORMS[inputs["architecture"]]
-    try:
-        platforms = registry.platforms(image)
-    except RegistryError as error:  # somebody else's registry may well serve ECS and not this machine
-        return [Finding(f"The image {image} was not looked at: {error.what}")]
-    if platforms is None:
-        return [Finding(f"The image {image} is not in its registry.", "push it, or correct its name.")]
-    if platforms and not any(one == wanted or one.startswith(f"{wanted}/") for one in platforms):
-        step = f"build it for {wanted}, or set `runtime_platform` to what it is for."
-        return [Finding(f"The image {image} is for {', '.join(platforms)}, the task is {wanted}.", step)]
-    return []
+    wanted = _PLATFORMS[inputs["architecture"]]
+    setting = "set `runtime_platform` to what it is for"
+    problem = image_problem(registry, str(inputs["image"]), [wanted], "task", setting)
+    return [Finding(problem.what, problem.next_step)] if problem is not None else []
 
 
 def _pull(aws: Aws, inputs: Properties) -> tuple[list[Permission], list[Finding]]:

@@ -33,7 +33,7 @@ class StackFacts:
     """What a stack's file says, as far as a plan needs it. ``served`` None: all folders under locations/."""
 
     stack: str
-    agent: Literal["local", "docker", "ecs"]
+    agent: str
     served: tuple[str, ...]
     phase: Literal["prepare", "standby", "serve"]
     io_manager: bool

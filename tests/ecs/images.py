@@ -1,4 +1,4 @@
-"""Images for the double of ECS: the real agent from the package index, on the tests' own base image.
+"""Images for labs: the real agent from the package index, on the tests' own base image.
 
 An agent's image stands for the one that Dagster publishes: ``dagster-cloud`` on PATH, ``DAGSTER_HOME`` at the same
 place, a shell. Layers stay in the engine's cache, so that a second session builds nothing.
@@ -13,12 +13,13 @@ from typing import Final
 from tests.containers.stand import Containers
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_PACKAGES: Final = "dagster-cloud[ecs]==1.13.27"
+_VERSION: Final = "1.13.27"
 _REPOSITORY: Final = "ecs-lab"
 
 _AGENT: Final = f"""\
 ARG PYTHON_IMAGE
 FROM ${{PYTHON_IMAGE}} AS packages
+ARG EXTRA
 RUN --mount=type=secret,id=certificates,required=false --mount=type=cache,target=/root/.cache \\
     if [ -f /run/secrets/certificates ]; then \\
         export PIP_CERT=/run/secrets/certificates SSL_CERT_FILE=/run/secrets/certificates; fi; \\
@@ -28,7 +29,7 @@ RUN --mount=type=secret,id=certificates,required=false --mount=type=cache,target
     if [ -f /run/secrets/certificates ]; then export SSL_CERT_FILE=/run/secrets/certificates; fi; \\
     python3 -m venv --without-pip /opt/dagster/agent && \\
     UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy /opt/tools/bin/uv pip install --quiet \\
-        --python /opt/dagster/agent/bin/python --constraint /opt/requirements.lock '{_PACKAGES}'
+        --python /opt/dagster/agent/bin/python --constraint /opt/requirements.lock dagster-cloud[$EXTRA]=={_VERSION}
 
 FROM ${{PYTHON_IMAGE}}
 COPY --from=packages /opt/dagster/agent /opt/dagster/agent
@@ -78,14 +79,16 @@ defs = dg.Definitions(jobs=[greet, nap, fall])
 """
 
 
-def agent_image(containers: Containers, folder: Path) -> str:
-    """The agent's image by digest, built and pushed where it is not yet."""
+def agent_image(containers: Containers, folder: Path, extra: str = "ecs") -> str:
+    """The agent's image by digest, built and pushed where it is not yet; ``extra`` is the one of dagster-cloud."""
     context = folder / "agent"
     context.mkdir(parents=True, exist_ok=True)
     (context / "Dockerfile").write_text(_AGENT)
     (context / "requirements.lock").write_bytes((ROOT / "requirements.lock").read_bytes())
     secret = ["--secret", f"id=certificates,src={containers.certificates}"] if containers.certificates else []
-    return _built(containers, f"{_REPOSITORY}/agent", context, f"PYTHON_IMAGE={containers.python_image}", *secret)
+    name = f"{_REPOSITORY}/agent" if extra == "ecs" else f"{extra}-lab/agent"
+    more = ["--build-arg", f"EXTRA={extra}", *secret]
+    return _built(containers, name, context, f"PYTHON_IMAGE={containers.python_image}", *more)
 
 
 def location_image(containers: Containers, folder: Path, agent: str, code: str = CODE, *, name: str = "shop") -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from hybrid.cli.agent import logs, restart, rotation, scale, shell, upgrade
+from hybrid.cli.agent import helm_values, logs, restart, rotation, scale, shell, upgrade
 
 app = typer.Typer(
-    help="The agent after the first day: upgrade, scale, restart, logs, exec, rotate-token.", no_args_is_help=True
+    help="The agent after the first day: upgrade, scale, restart, logs, exec, rotate-token, helm-values.",
+    no_args_is_help=True,
 )
 
-for module in (upgrade, scale, restart, logs, shell, rotation):
+for module in (upgrade, scale, restart, logs, shell, rotation, helm_values):
     module.register(app)

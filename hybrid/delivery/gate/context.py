@@ -6,12 +6,14 @@ Sources: dagster_cloud/workspace/docker and dagster_docker/docker_run_launcher.p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from hybrid.delivery.gate.ecs import ecs_rules
 from hybrid.delivery.gate.findings import Finding, Severity
 from hybrid.delivery.gate.given import GivenByStack
+from hybrid.delivery.gate.kubernetes import kubernetes_rules
 from hybrid.delivery.gate.places import CONTEXT, KeyPath, Places
 from hybrid.redaction import redact
 
@@ -46,15 +48,14 @@ def context_findings(
     networks: Sequence[str] | None = None,
     given: GivenByStack | None = None,
 ) -> Iterator[Finding]:
-    """What the rules say against ``context``; that of a platform other than the stack's gets warnings at most."""
+    """What the rules say against ``context``; that of a platform other than the stack's gets warnings at most.
+    ``platform`` is the stack's, by its key in a context: ``k8s``."""
     for name, said in context.items():
         if not isinstance(said, Mapping):
             continue
         rules = list(_variables(name, said))
-        if name == "docker":
-            rules += [*_container_arguments(said), *_networks(said, networks)]
-        elif name == "ecs":
-            rules += ecs_rules(said, given if name == platform else None)
+        if name in _OF_CONTEXTS:
+            rules += _OF_CONTEXTS[name](said, _Known(networks, given if name == platform else None))
         for path, value, severity, what, step in rules:
             yield Finding(
                 location=location,
@@ -66,6 +67,35 @@ def context_findings(
 
 
 _Rule = tuple[KeyPath, Any, Severity, str, str]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What of the stack a context is held against; ``given`` None: it is another platform's."""
+
+    networks: Sequence[str] | None
+    given: GivenByStack | None
+
+
+def _docker(said: Mapping[str, Any], known: _Known) -> Iterator[_Rule]:
+    yield from _container_arguments(said)
+    yield from _networks(said, known.networks)
+
+
+def _ecs(said: Mapping[str, Any], known: _Known) -> Iterator[_Rule]:
+    yield from ecs_rules(said, known.given)
+
+
+def _kubernetes(said: Mapping[str, Any], known: _Known) -> Iterator[_Rule]:
+    yield from kubernetes_rules(said, _variable)
+
+
+_OF_CONTEXTS: Final[Mapping[str, Callable[[Mapping[str, Any], _Known], Iterator[_Rule]]]] = {
+    "docker": _docker,
+    "ecs": _ecs,
+    "k8s": _kubernetes,
+}
+"""Rules beside those of variables, by the context's name. A platform with some adds a line."""
 
 
 def _variables(platform: str, said: Mapping[str, Any]) -> Iterator[_Rule]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hybrid.delivery.document import CONTEXTS
 from hybrid.delivery.gate.context import context_findings
 from hybrid.delivery.gate.findings import Finding, Severity
 from hybrid.delivery.gate.given import GivenByStack
@@ -34,21 +35,22 @@ def check_document(
 ) -> list[Finding]:
     """What is wrong with ``document``, as ``location_document`` makes it.
 
-    ``platform`` is the stack's, as ``docker``; None or ``local``: it has no container context. What another platform's
-    context says is a warning: a folder's files serve several stacks. ``networks`` are the stack's own, ``given`` is
-    what it gives to all code.
+    ``platform`` is the stack's, as ``kubernetes``; None or ``local``: it has no container context. What another
+    platform's context says is a warning: a folder's files serve several stacks. ``networks`` are the stack's own,
+    ``given`` is what it gives to all code.
     """
     from dagster._config import validate_config
     from dagster_cloud.workspace.config_schema import LOCATION_CONFIG_SCHEMA
 
-    judge = _Judge(document, platform, places, LOCATION_CONFIG_SCHEMA)
+    key = CONTEXTS.get(platform or "")
+    judge = _Judge(document, key, places, LOCATION_CONFIG_SCHEMA)
     found = [
         finding for error in validate_config(LOCATION_CONFIG_SCHEMA, document).errors or () for finding in judge(error)
     ]
     found += judge.nearly()
     context = document.get(CONTEXT)
     if isinstance(context, Mapping):
-        found += context_findings(judge.location, context, platform, places, networks=networks, given=given)
+        found += context_findings(judge.location, context, key, places, networks=networks, given=given)
     return sorted(found, key=lambda finding: (finding.severity, finding.where or "", finding.what))
 
 
@@ -58,6 +60,7 @@ class _Judge:
 
     document: Mapping[str, Any]
     platform: str | None
+    """By its key in a container context."""
     places: Places
     schema: Any
 

@@ -290,7 +290,8 @@ def test_the_schema_is_whole_for_pulumi_itself(project):
     assert {token.rpartition(":")[2] for token in schema["resources"]} == {
         "AgentDrain", "AgentReady", "AgentToken", "AlertPolicy", "BuildFile", "CodeLocation", "ContainerState",
         "ContainerSweep", "DeploymentSettings", "EcsDrain", "EcsLaunchCheck", "EcsServiceState", "EnvironmentVariable",
-        "LocationCheck", "LocationImage", "Process", "PublishedImage", "VirtualEnvironment",
+        "KubernetesAgentState", "KubernetesDrain", "KubernetesLaunchCheck", "LocationCheck", "LocationImage", "Process",
+        "PublishedImage", "VirtualEnvironment",
     }  # fmt: skip
     variable = schema["resources"]["dagsterhybrid:index:EnvironmentVariable"]
     assert variable["inputProperties"]["value"]["secret"] is True

@@ -45,11 +45,11 @@ def test_keys_are_written_as_in_the_stack_file() -> None:
     assert (spec.branch_deployments, spec.queues.additional) == (True, ("gpu",))
 
 
-@pytest.mark.parametrize("kind", ["kubernetes", "", 7, None], ids=str)
+@pytest.mark.parametrize("kind", ["mainframe", "", 7, None], ids=str)
 def test_a_platform_that_is_not_built_is_named_as_such(kind: object) -> None:
     ((where, sentence),) = problems({"kind": kind})
     assert where == ()
-    assert "`local`, `docker` and `ecs` are built so far" in sentence
+    assert "`local`, `docker`, `ecs` and `kubernetes` are built so far" in sentence
 
 
 def test_a_forgotten_kind_says_what_a_kind_is() -> None:
