@@ -11,7 +11,7 @@ from hybrid.adopt.overlay import overlay_to, said, same
 from hybrid.adopt.secrecy import secret_names
 from hybrid.delivery.catalog import CodeLocationFolder, find_code_locations
 from hybrid.delivery.difference import KeyChange, key_changes
-from hybrid.delivery.document import location_document
+from hybrid.delivery.document import CONTEXTS, location_document
 from hybrid.delivery.environment import CONTAINER_CONTEXT, merged, overlay, without_nulls
 from hybrid.delivery.images.reference import Reference
 from hybrid.delivery.project import MODULE, NAME, QUEUE, CodeSource
@@ -19,9 +19,6 @@ from hybrid.delivery.references import LocationImage
 from hybrid.delivery.render import dumped
 from hybrid.delivery.sources import Place, Source, YamlMapping
 from hybrid.errors import SettingsError
-
-PLATFORM: Final = "ecs"
-"""Stands in a difference for the ARN that `up` says."""
 
 _SOURCES: Final = {"module_name": "moduleName", "package_name": "packageName", "python_file": "pythonFile"}
 _TEXTS: Final = {
@@ -65,11 +62,18 @@ class Ground:
     """What is known beside a location's document. ``folders`` are by location, as the environment has them."""
 
     root: Path
+    platform: str
+    """The agent's kind."""
     environment: str
     folders: Mapping[str, CodeLocationFolder]
     digest_of: DigestOf
     queues: Collection[str | None]
     """Queues that the agent takes; None is the default one."""
+
+    @property
+    def context(self) -> str:
+        """The platform's key in a container context."""
+        return CONTEXTS[self.platform]
 
 
 def folders_of(root: Path, environment: str) -> dict[str, CodeLocationFolder]:
@@ -87,11 +91,11 @@ def adopted(name: str, document: Mapping[str, Any], ground: Ground) -> AdoptedLo
     image = f"{reference.repository}@{digest}" if digest else str(document["image"])
     folder = ground.folders.get(name)
     if folder is None:
-        return _of_image(name, document, image, None)
+        return _of_image(name, document, image, None, ground)
     try:
         return _of_folder(folder, document, image if digest else None, ground)
     except _NotSaid as reason:
-        return _of_image(name, document, image, str(reason))
+        return _of_image(name, document, image, str(reason), ground)
 
 
 class _NotSaid(Exception):
@@ -124,24 +128,24 @@ def _why_not(name: str, document: Mapping[str, Any], ground: Ground) -> str | No
     if telling:
         return (
             f"{', '.join(telling)} looks like a secret in plain text, which no file may hold: make it an environment "
-            "variable of Dagster+, or name a secret by its ARN, and adopt again"
+            "variable of Dagster+, or name a secret of the platform's instead, and adopt again"
         )
     return None
 
 
-def _of_image(name: str, document: Mapping[str, Any], image: str, why: str | None) -> AdoptedLocation:
+def _of_image(name: str, document: Mapping[str, Any], image: str, why: str | None, ground: Ground) -> AdoptedLocation:
     source = said(document["code_source"])
     kind, target = next(iter(source.items()))
-    context = _context(document)
+    context = {ground.context: said_here} if (said_here := _context(document, ground)) else {}
     told = str(document["image"])
     served: dict[str, Any] = {"name": name, "image": told, _SOURCES[kind]: target}
     served |= {entry: document[key] for key, entry in _TEXTS.items() if document.get(key)}
-    served |= {"containerContext": {PLATFORM: context}} if context else {}
+    served |= {"containerContext": context} if context else {}
     reference = LocationImage(
         image=told,
         name=name,
         code_source=CodeSource(kind, target),
-        container_context={PLATFORM: context} if context else {},
+        container_context=context,
         **{key: document.get(key) or None for key in _TEXTS},
     )
     folder = find_code_locations(Path(), [reference])[0]
@@ -150,8 +154,8 @@ def _of_image(name: str, document: Mapping[str, Any], image: str, why: str | Non
         served=served,
         pin=None,
         overlay=None,
-        document=location_document(folder, image=told, platform=PLATFORM),
-        changes=_changes(document, location_document(folder, image=image, platform=PLATFORM)),
+        document=location_document(folder, image=told, platform=ground.platform),
+        changes=_changes(document, location_document(folder, image=image, platform=ground.platform)),
         why_image=why,
     )
 
@@ -165,23 +169,23 @@ def _of_folder(
         raise _NotSaid("another location has the same folder, and with it the same overlay")
     if not folder.folder.is_relative_to(ground.root.resolve()):
         raise _NotSaid("its folder is not in the checkout")
-    plain = location_document(folder, image=pinned, platform=PLATFORM)
+    plain = location_document(folder, image=pinned, platform=ground.platform)
     for key in ("code_source", *_TEXTS):
         if not same(plain.get(key), document.get(key)):
             raise _NotSaid(f"its folder says another {key} than Dagster+ has, and no overlay can")
-    base = folder.container_context.get(PLATFORM) or {}
-    over = overlay_to(base, _context(document))
+    base = folder.container_context.get(ground.context) or {}
+    over = overlay_to(base, _context(document, ground))
     if over is None:
         raise _NotSaid("no overlay over its folder's container context gives what Dagster+ has")
     context = without_nulls(merged(base, over))
-    whole = replace(folder, container_context={**folder.container_context, PLATFORM: context})
+    whole = replace(folder, container_context={**folder.container_context, ground.context: context})
     return AdoptedLocation(
         name=folder.name,
         served=folder.name,
         pin=pinned,
         overlay=_file(folder, over, ground) if over else None,
-        document=location_document(whole, image=str(document["image"]), platform=PLATFORM),
-        changes=_changes(document, location_document(whole, image=pinned, platform=PLATFORM)),
+        document=location_document(whole, image=str(document["image"]), platform=ground.platform),
+        changes=_changes(document, location_document(whole, image=pinned, platform=ground.platform)),
     )
 
 
@@ -189,7 +193,7 @@ def _file(folder: CodeLocationFolder, over: Mapping[str, Any], ground: Ground) -
     """The environment's overlay with ``over`` laid over what it says already."""
     name = overlay(CONTAINER_CONTEXT, ground.environment)
     present = Place(folder.folder, folder.origin).read(name)
-    values = merged(YamlMapping(present).values if present else {}, {PLATFORM: dict(over)})
+    values = merged(YamlMapping(present).values if present else {}, {ground.context: dict(over)})
     path = (folder.folder.relative_to(ground.root.resolve()) / name).as_posix()
     text = f"# What the environment {ground.environment} had when it was adopted, over {CONTAINER_CONTEXT}.yaml.\n"
     text += dumped(values)
@@ -202,9 +206,9 @@ def _file(folder: CodeLocationFolder, over: Mapping[str, Any], ground: Ground) -
     return path, text
 
 
-def _context(document: Mapping[str, Any]) -> dict[str, Any]:
+def _context(document: Mapping[str, Any], ground: Ground) -> dict[str, Any]:
     contexts = document.get("container_context") or {}
-    return dict(said(contexts.get(PLATFORM)) or {})
+    return dict(said(contexts.get(ground.context)) or {})
 
 
 def _changes(present: Mapping[str, Any], rendered: dict[str, Any]) -> tuple[KeyChange, ...]:

@@ -31,10 +31,13 @@ class Adoption:
     region: str
     """Of Dagster+: us or eu."""
     agent: Mapping[str, Any]
-    aws: Mapping[str, Any]
+    cloud: Mapping[str, Mapping[str, Any]]
+    """The keys that say where the agent stands, as ``{"aws": …}``."""
     locations: Sequence[AdoptedLocation]
     left: Sequence[LeftLocation]
     found_remarks: Sequence[Remark] = ()
+    makes_registry: bool = True
+    """Whether the stack makes repositories where no registry is named."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -49,7 +52,7 @@ class Adoption:
             "deployment": self.endpoint.deployment,
             "phase": "prepare",
             "agent": dict(self.agent),
-            "aws": dict(self.aws),
+            **{key: dict(said) for key, said in self.cloud.items()},
             **({"registry": {"address": address}} if address else {}),
             "locations": [
                 each.served if isinstance(each.served, str) else dict(each.served) for each in self.locations
@@ -111,6 +114,9 @@ class Adoption:
         ]
         if self.registry:
             found.append(Remark("kept", "registry", f"{self.registry}: new images go where the old ones are"))
+        elif not self.makes_registry:
+            text = "`hybrid:registry` has to say where new images go; no one place has those that are there"
+            found.append(Remark("unsaid", "registry", text))
         elif any(each.pin for each in self.locations):
             found.append(Remark("new", "repositories", "one for each location that has a folder"))
         return found

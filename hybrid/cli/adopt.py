@@ -18,8 +18,9 @@ from hybrid.workspace import Workspace, checked_stack_name
 
 if TYPE_CHECKING:
     from hybrid.adopt.account import Account
+    from hybrid.adopt.in_aws import WhichService
+    from hybrid.adopt.place import Place
     from hybrid.adopt.plan import Adoption
-    from hybrid.adopt.survey import WhichAgent
     from hybrid.plus import Endpoint, PlusClient
 
 
@@ -43,26 +44,43 @@ def adopt(
     cloudformation: Annotated[str | None, typer.Option(help="The CloudFormation stack that has the agent.")] = None,
     cluster: Annotated[str | None, typer.Option(help="The ECS cluster that has the agent.")] = None,
     service: Annotated[str | None, typer.Option(help="The agent's service there. Default: the only one.")] = None,
+    context: Annotated[str | None, typer.Option(help="The kubeconfig's context of the cluster that has it.")] = None,
+    kubeconfig: Annotated[str | None, typer.Option(help="The kubeconfig. Default: that of kubectl.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="The agent's namespace. Default: any.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Its Deployment there. Default: the only one.")] = None,
     no_agent: Annotated[bool, typer.Option("--no-agent", help="Adopt the locations alone.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Write the files; none that is there is replaced.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Read a deployment's locations and its agent on ECS, and say them as a stack: its file, overlays, an import list.
+    """Read a deployment's locations and its agent on ECS or Kubernetes, and say them as a stack: its file, overlays, an
+    import list.
 
-    Nothing is changed in Dagster+ or AWS. What a stack cannot say is listed. Step by step: docs/adopt.md.
+    Nothing is changed in Dagster+, AWS or the cluster. What a stack cannot say is listed. Step by step: docs/adopt.md.
 
     Examples: [bold]hybrid adopt prod --organization acme --cloudformation dagster-agent[/]  ·
-    [bold]hybrid adopt prod --organization acme --cluster data --write[/]
+    [bold]hybrid adopt prod --organization acme --cluster data --write[/]  ·
+    [bold]hybrid adopt prod --organization acme --context production --namespace dagster[/]
     """
+    from hybrid.adopt.in_aws import WhichService
+    from hybrid.adopt.in_cluster import InCluster
     from hybrid.adopt.survey import Survey
     from hybrid.plus import Endpoint
 
-    which = _which(cloudformation, cluster, service, no_agent)
+    _refuse_two_ways(
+        (cloudformation is not None, cluster is not None, context is not None, no_agent),
+        alone=(service is not None and cluster is None)
+        or (context is None and any(each is not None for each in (kubeconfig, namespace, agent))),
+    )
     workspace = Workspace.of_this_checkout()
     checked_stack_name(stack)
     endpoint = Endpoint.of(organization, deployment, region=region.value, url=url)
+    place = (
+        _in_aws(account, aws_region, WhichService(cloudformation, cluster, service))
+        if context is None
+        else InCluster(context, kubeconfig, namespace, agent)
+    )
     with _client(endpoint) as client:
-        survey = Survey(workspace.root, stack, endpoint, region.value, client, _account(account, aws_region), which)
+        survey = Survey(workspace.root, stack, endpoint, region.value, client, place)
         adoption = survey.adoption()
     present = {path: _present(workspace.root / path, path) for path in adoption.files}
     differing = [path for path, text in adoption.files.items() if present[path] not in (None, text)]
@@ -83,16 +101,20 @@ def adopt(
         raise wrong
 
 
-def _which(cloudformation: str | None, cluster: str | None, service: str | None, no_agent: bool) -> WhichAgent:
-    from hybrid.adopt.survey import WhichAgent
-
-    given = sum((cloudformation is not None, cluster is not None, no_agent))
-    if given != 1 or (service is not None and cluster is None):
+def _refuse_two_ways(ways: tuple[bool, ...], *, alone: bool) -> None:
+    """``alone``: something narrows a way that is not given."""
+    if sum(ways) != 1 or alone:
         raise UsageError(
             "Say which agent is adopted, in one way.",
-            next_step="--cloudformation STACK, or --cluster CLUSTER with --service SERVICE, or --no-agent.",
+            next_step="--cloudformation STACK; or --cluster CLUSTER with --service SERVICE; or --context CONTEXT with "
+            "--namespace NAMESPACE and --agent DEPLOYMENT; or --no-agent.",
         )
-    return WhichAgent(cloudformation, cluster, service)
+
+
+def _in_aws(account: str | None, region: str | None, which: WhichService) -> Place:
+    from hybrid.adopt.in_aws import InAws
+
+    return InAws(_account(account, region), which)
 
 
 def _client(endpoint: Endpoint) -> PlusClient:

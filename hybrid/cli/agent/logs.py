@@ -28,8 +28,8 @@ def logs(
     lines: Annotated[int, typer.Option("-n", "--lines", help="How many of the last lines.", min=0)] = 50,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
 ) -> None:
-    """Print the log of the agent, of a location's code server, or of a run: from CloudWatch on ECS, elsewhere as
-    `hybrid logs` does.
+    """Print the log of the agent, of a location's code server, or of a run: from CloudWatch on ECS, of the pods that
+    are there on Kubernetes, elsewhere as `hybrid logs` does.
 
     Examples: [bold]hybrid agent logs prod -f[/]  ·  [bold]hybrid agent logs prod --location hello --since 2h[/]  ·
     [bold]hybrid agent logs prod --run 5f0c1d2e-… -n 500[/]

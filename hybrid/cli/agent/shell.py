@@ -22,8 +22,8 @@ def execute(
     command: Annotated[str, typer.Option("--command", help="What to run there.")] = "/bin/sh",
     show: Annotated[bool, typer.Option("--print", help="Print the command instead of running it.")] = False,
 ) -> None:
-    """Open a shell in the agent's container: by ECS Exec where the stack allows it (`hybrid:agent.exec`), in a Docker
-    stack by docker.
+    """Open a shell in the agent's container: by ECS Exec where the stack allows it (`hybrid:agent.exec`), by kubectl on
+    Kubernetes, by docker in a Docker stack.
 
     Examples: [bold]hybrid agent exec prod[/]  ·  [bold]hybrid agent exec prod --location hello --print[/]
     """

@@ -12,7 +12,8 @@ import pytest
 from dagster_cloud_cli.gql import add_or_update_code_location, graphql_client_from_url
 
 from hybrid.adopt.account import Account
-from hybrid.adopt.survey import Survey, WhichAgent
+from hybrid.adopt.in_aws import InAws, WhichService
+from hybrid.adopt.survey import Survey
 from hybrid.engine.stack import Stack
 from hybrid.plus import Endpoint, PlusClient
 from hybrid.provider.code_location import CodeLocation
@@ -81,13 +82,13 @@ def checkout(tmp_path):
 def adoption(plus, checkout, estate, monkeypatch):
     """What was written, of the official template's agent; ECR has the image that is named by a tag."""
     monkeypatch.setenv("DAGSTER_CLOUD_API_TOKEN", plus.token)
-    monkeypatch.setattr("hybrid.adopt.survey.digest_of", lambda *_: DIGEST)
+    monkeypatch.setattr("hybrid.adopt.in_aws.digest_of", lambda *_: DIGEST)
     endpoint = Endpoint.of("local", "prod", url=plus.url)
     document = dagster_yaml(launcher=estate.launcher, api={"url": plus.url})
     estate.agent("mine", document=document)
     with PlusClient(endpoint, Token(plus.token)) as client:
-        which = WhichAgent(cluster=CLUSTER, service="mine")
-        found = Survey(checkout, "prod", endpoint, "us", client, Account(REGION, ACCOUNT), which).adoption()
+        which = WhichService(cluster=CLUSTER, service="mine")
+        found = Survey(checkout, "prod", endpoint, "us", client, InAws(Account(REGION, ACCOUNT), which)).adoption()
     for path, text in found.files.items():
         (checkout / path).parent.mkdir(exist_ok=True)
         (checkout / path).write_text(text)
@@ -164,6 +165,6 @@ def test_no_file_holds_the_token(adoption, checkout):
 def test_an_agent_of_another_organization_is_not_adopted(plus, checkout, estate):
     endpoint = Endpoint.of("local", "prod", url=plus.url)
     with PlusClient(endpoint, Token(plus.token)) as client:
-        survey = Survey(checkout, "prod", endpoint, "us", client, Account(REGION, ACCOUNT), WhichAgent(STACK))
+        survey = Survey(checkout, "prod", endpoint, "us", client, InAws(Account(REGION, ACCOUNT), WhichService(STACK)))
         with pytest.raises(Exception, match="is of 'acme', not of 'local'"):
             survey.adoption()

@@ -52,7 +52,12 @@ class Checkout:
     @property
     def ground(self) -> Ground:
         return Ground(
-            self.root, "prod", folders_of(self.root, "prod"), lambda image: self.digests.get(str(image)), self.queues
+            self.root,
+            "ecs",
+            "prod",
+            folders_of(self.root, "prod"),
+            lambda image: self.digests.get(str(image)),
+            self.queues,
         )
 
     def adopted(self, name: str, document: dict) -> AdoptedLocation:
@@ -69,7 +74,7 @@ class Checkout:
         """The stack as the program reads it from what was written."""
         adoption = Adoption(
             "prod", ENDPOINT, "us", {"kind": "ecs", "queues": {"additional": sorted(self.queues - {None})}},
-            {"account": ACCOUNT, "region": REGION}, locations, [],
+            {"aws": {"account": ACCOUNT, "region": REGION}}, locations, [],
         )  # fmt: skip
         for path, text in adoption.files.items():
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)

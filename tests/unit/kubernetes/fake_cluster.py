@@ -214,7 +214,7 @@ class Fake:
         found = [
             one
             for (plural, within, _), one in sorted(self.objects.items())
-            if plural == kind and within == namespace and all(
+            if plural == kind and namespace in {"", within} and all(
                 name in one["metadata"]["labels"] and (not sign or one["metadata"]["labels"][name] == value)
                 for name, sign, value in wanted
             ) and self._fields(one, query.get("fieldSelector", ""))
