@@ -37,6 +37,7 @@ _PAGE: Final = 500
 _JSON: Final = "application/json"
 # Names and labels without contents (kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches)
 _METADATA: Final = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+_METADATA_OF_MANY: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _ANSWERS: Final = dict.fromkeys((200, 201, 202), "object")  # "object": plain JSON, not the client's models
 
@@ -103,7 +104,11 @@ class Cluster:
         doing = f"list the {kind.noun}s" + (f" of {namespace}" if namespace else "")
         while True:
             told = self._json(
-                doing, "GET", _path(kind, namespace), {**asked, "continue": more}, accept=_accept(kind, contents)
+                doing,
+                "GET",
+                _path(kind, namespace),
+                {**asked, "continue": more},
+                accept=_accept(kind, contents, many=True),
             )
             found += told.get("items") or []
             more = str((told.get("metadata") or {}).get("continue") or "")
@@ -114,7 +119,9 @@ class Cluster:
         """One object, or None when it is not there. Of a Secret its metadata only. Raises ``KubernetesError``."""
         try:
             path = _path(kind, namespace, name)
-            return self._json(f"look at the {kind.noun} {name}", "GET", path, accept=_accept(kind, contents))
+            return self._json(
+                f"look at the {kind.noun} {name}", "GET", path, accept=_accept(kind, contents, many=False)
+            )
         except KubernetesNotFound:
             return None
 
@@ -326,9 +333,11 @@ def _address(server: str) -> str:
     return str(server).rstrip("/").lower()
 
 
-def _accept(kind: Kind, contents: bool) -> str:
+def _accept(kind: Kind, contents: bool, *, many: bool) -> str:
     """What to ask for: never the contents of a Secret."""
-    return _JSON if contents and kind is not SECRET else _METADATA
+    if contents and kind is not SECRET:
+        return _JSON
+    return _METADATA_OF_MANY if many else _METADATA
 
 
 def _path(kind: Kind, namespace: str, name: str | None = None) -> str:

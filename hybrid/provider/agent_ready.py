@@ -82,7 +82,7 @@ DEFINITION: Final = Definition(
             required=False,
         ),
         "place": Property(
-            MapOf(Text()),
+            MapOf(Anything()),  # what a place holds, each platform says: wrong_place
             "where the agent runs, if its platform can be asked: errors then tell why it, or code servers, stopped. "
             "`platform` names it; for `ecs` there are region, account, cluster, service and stack, the value of the "
             "tag dagster-hybrid/stack on what the agent makes",

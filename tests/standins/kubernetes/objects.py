@@ -97,7 +97,7 @@ class Objects:
             )  # fmt: skip
         except ApiException as error:
             raise ObjectError(_said(error), int(error.status or 0)) from None
-        found: dict[str, Any] = json.loads(answer[0].data)
+        found: dict[str, Any] = json.loads(answer.data)
         return found
 
     def _until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:

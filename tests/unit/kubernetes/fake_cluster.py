@@ -34,6 +34,7 @@ _GROUPS = {
     "/apis/rbac.authorization.k8s.io/v1": {"roles", "rolebindings"},
 }  # fmt: skip
 _METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+_METADATA_OF_MANY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _LISTING = {"labelSelector", "fieldSelector", "limit", "continue"}
 _LOGGING = {"container", "tailLines", "limitBytes", "previous", "timestamps", "sinceTime"}
 
@@ -200,8 +201,11 @@ class Fake:
             raise Refused(404, "NotFound", f'{kind} "{name}" not found')
         return found
 
-    def _shown(self, kind, given, headers):
-        if headers.get("Accept") == _METADATA:
+    def _shown(self, kind, given, headers, *, many=False):
+        accept = headers.get("Accept")
+        if accept == (_METADATA if many else _METADATA_OF_MANY):
+            raise Refused(406, "NotAcceptable", "the metadata of one is asked for otherwise than that of many")
+        if accept in (_METADATA, _METADATA_OF_MANY):
             return {"kind": "PartialObjectMetadata", "metadata": given["metadata"]}
         if kind == "secrets":
             raise Refused(501, "NotImplemented", "contents of a Secret were asked for")
@@ -222,7 +226,7 @@ class Fake:
         first = int(query.get("continue") or 0)
         size = min(int(query["limit"]), self.page)
         after = first + size
-        shown = [self._shown(kind, one, headers) for one in found[first:after]]
+        shown = [self._shown(kind, one, headers, many=True) for one in found[first:after]]
         return {"metadata": {"continue": str(after) if after < len(found) else ""}, "items": shown}
 
     def _fields(self, given, fields):
