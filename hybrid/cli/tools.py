@@ -23,8 +23,13 @@ def root() -> None:
     """The Pulumi CLI: found, downloaded or built."""
 
 
+Kubernetes = Annotated[
+    bool, typer.Option("--kubernetes", help="Also its kubernetes plugin, where Pulumi was built and cannot get it.")
+]
+
+
 @app.command()
-def install() -> None:
+def install(kubernetes: Kubernetes = False) -> None:
     """Get what is missing. Pulumi on PATH is used as it is; else it is downloaded, else built from Go modules.
 
     Example: [bold]hybrid tools install[/]
@@ -35,6 +40,11 @@ def install() -> None:
     found = find_pulumi()
     pulumi = found or pulumi_with_progress()
     note(f"Pulumi {pulumi.version} {'is there' if found else 'is ready'}: {pulumi.executable}")
+    if kubernetes:
+        from hybrid.toolchain.kubernetes_plugin import ensure_kubernetes_plugin
+
+        plugin = ensure_kubernetes_plugin(note)
+        note(f"Its kubernetes plugin is ready: {plugin}" if plugin else "It gets its kubernetes plugin by itself.")
 
 
 @app.command(name="list")

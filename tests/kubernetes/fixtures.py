@@ -31,9 +31,12 @@ def pytest_report_header() -> list[str]:
 
 
 def official_plugin(environ: Mapping[str, str]) -> Path | None:
-    """Pulumi's own kubernetes plugin, where it is installed."""
+    """Pulumi's own kubernetes plugin: installed, or built by `hybrid tools install --kubernetes`."""
+    from hybrid.workspace import tools_folder
+
     folder = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
     found = sorted(folder.glob("resource-kubernetes-v*/pulumi-resource-kubernetes"))
+    found += sorted(tools_folder().glob("pulumi/[0-9]*/bin/pulumi-resource-kubernetes"))
     return found[-1] if found else None
 
 

@@ -94,6 +94,10 @@ class World:
         for script in ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python"):
             (module / script).parent.mkdir(parents=True, exist_ok=True)
             (module / script).write_text(f"{folder.name}\n")
+        for name in ("schema", "terraform-mapping"):
+            place = module / "cmd" / "pulumi-resource-kubernetes"
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"{name}.json").write_text(f'{{"name": "{name}"}}')
         return Answer(0, f'{{"Dir": "{module}"}}')
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 RECIPES = Path(build.__file__).parent / "recipes"
 
 
-@pytest.mark.parametrize("name", ["engine", "host"])
+@pytest.mark.parametrize("name", ["engine", "host", "kubernetes"])
 def test_every_module_that_is_required_has_its_hashes(name: str) -> None:
     text = (RECIPES / f"{name}.go.mod").read_text()
     required = re.findall(r"^(?:require |\t)(\S+) (v\S+)", text, flags=re.MULTILINE)
