@@ -110,9 +110,10 @@ class DeploymentRuntime:
         queue = record.document.get("agent_queue") if record else None
         return str(queue) if queue else None
 
-    def _worker_state(self, run_id: str) -> tuple[str, str | None] | None:
-        """A run worker's status and message as the agents that run say it."""
+    def _worker_state(self, run_id: str, agent_id: str | None) -> tuple[str, str | None] | None:
+        """A run worker's status and message as the agents that run say it; ``agent_id`` has launched it."""
         agents = self._organization.agents
         now = agents.now()
-        running = (record for record in agents.all(self.name) if record.status(now) == "RUNNING")
-        return worker_state((record.report.run_workers for record in running), run_id)
+        running = [record for record in agents.all(self.name) if record.status(now) == "RUNNING"]
+        launcher = next((record.report.run_workers for record in running if record.report.id == agent_id), None)
+        return worker_state((record.report.run_workers for record in running), run_id, launcher)

@@ -72,12 +72,17 @@ def read_heartbeat(serialized: str) -> HeartbeatView:
     )
 
 
-def worker_state(reports: Iterable[Sequence[Mapping[str, Any]]], run_id: str) -> tuple[str, str | None] | None:
+def worker_state(
+    reports: Iterable[Sequence[Mapping[str, Any]]], run_id: str, launcher: Sequence[Mapping[str, Any]] | None = None
+) -> tuple[str, str | None] | None:
     """What agents say of a run's worker, its status and a message; None when none of ``reports`` names the run.
 
     ``reports`` are the run workers of each agent (``run_id``, ``status``, ``message``), the last heard first. Whoever
-    sees a worker at work is right: to an agent on another machine it may look lost (``invented``).
+    sees a worker at work is right: to an agent on another machine it may look lost. While the agent that launched the
+    run reports, and has not yet named it (``launcher``, its run workers), nobody is heard (``invented``, both).
     """
+    if launcher is not None and all(worker["run_id"] != run_id for worker in launcher):
+        return None
     said = [(str(worker["status"]), worker["message"]) for report in reports for worker in report
             if worker["run_id"] == run_id]  # fmt: skip
     return next((state for state in said if state[0] == "RUNNING"), said[0] if said else None)

@@ -26,13 +26,15 @@ from dagster_cloud.api.dagster_cloud_api import (
 from hybrid.emulator.runtime.agent_requests import AgentRequests
 
 _ID_PREFIX: Final = "launch"
+_AGENT_ID_TAG: Final = "dagster/agent_id"
+"""Set by the agent as it launches a run (dagster_cloud/agent/dagster_cloud_agent.py)."""
 
 SETTLED_SECONDS: Final = 75.0
 """A worker that an agent does not find is missed only in a run that began this long ago. Agents look every 30 s and say
 it in the heartbeat after, so that one which looked before the worker was there may be heard until then."""
 
 AgentQueueOf = Callable[[str], str | None]
-WorkerState = Callable[[str], tuple[str, str | None] | None]
+WorkerState = Callable[[str, str | None], tuple[str, str | None] | None]
 
 
 def run_of_launch(request_id: str) -> str | None:
@@ -42,8 +44,8 @@ def run_of_launch(request_id: str) -> str | None:
 
 
 class AgentRunLauncher(RunLauncher, ConfigurableClass):
-    """Hands runs to the agents; ``agent_queue_of(location)`` says to which, ``worker_state(run_id)`` what the agents
-    say of a run's worker: its status and a message."""
+    """Hands runs to the agents; ``agent_queue_of(location)`` says to which, ``worker_state(run_id, agent_id)`` what the
+    agents say of the worker of a run that this agent launched: its status and a message."""
 
     def __init__(self, requests: AgentRequests, agent_queue_of: AgentQueueOf, worker_state: WorkerState) -> None:
         self._requests = requests
@@ -86,7 +88,10 @@ class AgentRunLauncher(RunLauncher, ConfigurableClass):
 
         Where no agent says anything definite (agents whose launcher cannot tell, or none is heard) it is well.
         """
-        status, message = self._worker_state(run.run_id) or (WorkerStatus.RUNNING.value, None)
+        status, message = self._worker_state(run.run_id, run.tags.get(_AGENT_ID_TAG)) or (
+            WorkerStatus.RUNNING.value,
+            None,
+        )
         found = WorkerStatus(status) if status in WorkerStatus.__members__ else WorkerStatus.UNKNOWN
         if found == WorkerStatus.UNKNOWN or (found == WorkerStatus.NOT_FOUND and not self._has_settled(run)):
             found = WorkerStatus.RUNNING

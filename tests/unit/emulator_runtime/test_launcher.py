@@ -59,7 +59,7 @@ class Watched:
     def __init__(self, storages: Storages, folder: Path) -> None:
         self.state: tuple[str, str | None] | None = None
         self.launcher = AgentRunLauncher(
-            AgentRequests(Agent(), "prod"), lambda _location: None, lambda _run: self.state
+            AgentRequests(Agent(), "prod"), lambda _location: None, lambda _run, _agent: self.state
         )
         self.instance: DagsterInstance = make_instance(storages, UploadedComputeLogs(str(folder)), self.launcher, {})
         run = DagsterRun(job_name="job", run_id="watched", status=DagsterRunStatus.NOT_STARTED)
@@ -127,6 +127,14 @@ def test_an_agent_that_sees_a_worker_at_work_is_believed() -> None:
     assert worker_state([[lost], [working]], "watched") == ("RUNNING", None), "the other is on another machine"
     assert worker_state([[], [lost]], "watched") == ("NOT_FOUND", "no container")
     assert worker_state([[working]], "another") is None
+
+
+def test_an_agent_that_did_not_launch_a_run_is_not_heard_before_the_one_that_did() -> None:
+    """Each agent looks for the workers of all runs: a Hybrid one finds none of those on Serverless."""
+    lost = {"run_id": "watched", "status": "NOT_FOUND", "message": "no container"}
+    assert worker_state([[lost], []], "watched", []) is None, "a run in flight would be failed"
+    assert worker_state([[lost]], "watched", [lost]) == ("NOT_FOUND", "no container"), "that one has lost it"
+    assert worker_state([[lost]], "watched", None) == ("NOT_FOUND", "no container"), "that one is gone, and its runs"
 
 
 def test_runs_are_not_resumed(watched: Watched) -> None:
