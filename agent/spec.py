@@ -23,6 +23,7 @@ from agent.any_spec import (
     Spec,
     VariableName,
 )
+from agent.azure_spec import AzureAgentSpec
 from agent.docker_spec import DockerAgentSpec
 from agent.ecs_spec import EcsAgentSpec
 
@@ -31,6 +32,7 @@ __all__ = [
     "AgentQueues",
     "AgentSpec",
     "AnyAgentSpec",
+    "AzureAgentSpec",
     "BranchDeploymentTtl",
     "DockerAgentSpec",
     "EcsAgentSpec",
@@ -74,11 +76,18 @@ class LocalAgentSpec(AnyAgentSpec):
 def _by_kind(_: Any, handler: Any) -> core_schema.CoreSchema:
     """A union told apart by ``kind``, with a sentence of our own for a kind that is not in it."""
     return core_schema.tagged_union_schema(
-        {"local": handler(LocalAgentSpec), "docker": handler(DockerAgentSpec), "ecs": handler(EcsAgentSpec)},
+        {
+            "local": handler(LocalAgentSpec),
+            "docker": handler(DockerAgentSpec),
+            "ecs": handler(EcsAgentSpec),
+            "azure": handler(AzureAgentSpec),
+        },
         discriminator="kind",
         custom_error_type="agent_kind",
-        custom_error_message="`kind` says where the agent lives; `local`, `docker` and `ecs` are built so far",
+        custom_error_message="`kind` says where the agent lives; `local`, `docker`, `ecs` and `azure` are built so far",
     )
 
 
-AgentSpec: TypeAlias = Annotated[LocalAgentSpec | DockerAgentSpec | EcsAgentSpec, GetPydanticSchema(_by_kind)]
+AgentSpec: TypeAlias = Annotated[
+    LocalAgentSpec | DockerAgentSpec | EcsAgentSpec | AzureAgentSpec, GetPydanticSchema(_by_kind)
+]

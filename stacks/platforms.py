@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from agent.azure_spec import AzureAgentSpec
 from agent.docker_spec import DockerAgentSpec
 from agent.ecs_spec import EcsAgentSpec
 from agent.spec import LocalAgentSpec
+from hybrid.azure.libraries import require_libraries
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
@@ -13,7 +15,7 @@ from stacks.platform import Platform
 
 def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLocationFolder, ...]) -> Platform:
     """Raises the platform's own errors, such as a Docker engine that does not answer, or credentials of another AWS
-    account."""
+    account, and ``ToolchainError`` for an SDK that is not installed."""
     match who.settings.agent:
         case LocalAgentSpec() as spec:
             from stacks.local import LocalPlatform
@@ -27,3 +29,8 @@ def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLoc
             from stacks.ecs import EcsPlatform
 
             return EcsPlatform.of(who, workspace, spec, folders)
+        case AzureAgentSpec() as spec:
+            require_libraries()
+            from stacks.azure import AzurePlatform
+
+            return AzurePlatform.of(who, workspace, spec, folders)

@@ -19,6 +19,7 @@ from hybrid.errors import SettingsError
 from hybrid.workspace import checked_stack_name
 from stacks.asset_value_settings import AssetValueSettings
 from stacks.aws_settings import AwsSettings
+from stacks.azure_settings import AzureSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
 from stacks.queue_settings import OwnQueueSettings
 from stacks.settings_words import NAMESPACE, allowed, key_of
@@ -74,6 +75,9 @@ class Settings(Spec):
     aws: AwsSettings | None = None
     """Where in AWS the stack stands. Needed for an agent of kind `ecs`, and only then."""
 
+    azure: AzureSettings | None = None
+    """Where in Azure the stack stands. Needed for an agent of kind `azure`, and only then."""
+
     asset_values: AssetValueSettings = Field(default_factory=AssetValueSettings)
     """Where stored asset values lie that no IO manager of the team's own takes elsewhere."""
 
@@ -82,8 +86,8 @@ class Settings(Spec):
     elsewhere, `{image: …, name: …}` for an image that is built elsewhere. Default: all under `locations/`."""
 
     registry: RegistrySettings | None = None
-    """Where images are pushed to and pulled from. Needed for an agent in containers, but on ECS, where the stack makes
-    repositories; a local agent needs no images."""
+    """Where images are pushed to and pulled from. Needed for an agent in containers, but on ECS and Azure, where the
+    stack makes the place; a local agent needs no images."""
 
     images: ImageSettings = Field(default_factory=ImageSettings)
     """How images of code locations are built."""
@@ -141,6 +145,19 @@ class Settings(Spec):
             raise ValueError("`aws` and an agent of kind `ecs` belong together; give both, or neither")
         if self.agent.kind == "ecs" and self.organization is None:
             raise ValueError("tasks on ECS do not reach a Dagster+ on this machine; name an `organization`")
+        return self
+
+    @model_validator(mode="after")
+    def _azure_where_needed(self) -> Settings:
+        if (self.agent.kind == "azure") != (self.azure is not None):
+            raise ValueError("`azure` and an agent of kind `azure` belong together; give both, or neither")
+        if self.azure is not None and self.organization is None:
+            raise ValueError("container apps of Azure do not reach a Dagster+ on this machine; name an `organization`")
+        if self.azure is not None and self.registry is not None:
+            raise ValueError(
+                "`registry` is not for Azure, whose launcher logs in to Azure's own registries alone; "
+                "name one that is there as `azure.registry.id`, or let the stack make it"
+            )
         return self
 
     @model_validator(mode="after")

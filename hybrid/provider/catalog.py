@@ -14,6 +14,7 @@ from hybrid.provider.resource import Resource
 _CLIENTS: Final = ("connection", "Clients")
 _IMAGES: Final = ("location_image", "Images")
 _DOORS: Final = ("ecs_place", "Doors")
+_AZURE: Final = ("azure_drain", "AzureDoors")
 _LAUNCHING: Final = ("ecs_launch_check", "Launching")
 
 # The type's name in its token, its module here, its class, and what the resources of an update share.
@@ -36,6 +37,7 @@ _LISTED: Final[tuple[tuple[str, str, str, tuple[str, str] | None], ...]] = (
     ("EcsServiceState", "ecs_service_state", "EcsServiceState", _DOORS),
     ("EcsDrain", "ecs_drain", "EcsDrain", _DOORS),
     ("EcsLaunchCheck", "ecs_launch_check", "EcsLaunchCheck", _LAUNCHING),
+    ("AzureDrain", "azure_drain", "AzureDrain", _AZURE),
 )
 
 

@@ -24,7 +24,7 @@ _LOADS: Final = {"local": (3.0, 30.0), "docker": (5.0, 60.0), "ecs": (45.0, 240.
 class Sizes:
     """What times depend on. ``runs`` in progress, None: not known."""
 
-    agent: Literal["local", "docker", "ecs"]
+    agent: Literal["local", "docker", "ecs", "azure"]
     locations: int
     assets: int
     assets_known: bool

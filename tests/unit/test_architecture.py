@@ -17,6 +17,7 @@ ROOMS = {
         "agent",
         "infra",
         "hybrid.aws",
+        "hybrid.azure",
         "hybrid.containers",
         "hybrid.provider",
         "hybrid.delivery",
@@ -29,11 +30,19 @@ ROOMS = {
     "hybrid.assets": {"asset_values", "hybrid.assets", "hybrid.aws", "hybrid.delivery", "hybrid.plus"},
     "hybrid.adopt": {"hybrid.adopt", "hybrid.aws", "hybrid.delivery", "hybrid.plus"},
     "hybrid.aws": {"hybrid.aws"},
+    "hybrid.azure": {"hybrid.azure"},
     "hybrid.costs": {"hybrid.costs"},
     "hybrid.plus": {"hybrid.plus"},
     "hybrid.containers": {"hybrid.containers"},
-    "hybrid.delivery": {"hybrid.aws", "hybrid.delivery", "hybrid.containers"},
-    "hybrid.provider": {"hybrid.aws", "hybrid.provider", "hybrid.containers", "hybrid.delivery", "hybrid.plus"},
+    "hybrid.delivery": {"hybrid.aws", "hybrid.azure", "hybrid.delivery", "hybrid.containers"},
+    "hybrid.provider": {
+        "hybrid.aws",
+        "hybrid.azure",
+        "hybrid.containers",
+        "hybrid.delivery",
+        "hybrid.plus",
+        "hybrid.provider",
+    },
     "hybrid.emulator": {"hybrid.emulator"},
     "hybrid.toolchain": {"hybrid.toolchain", "hybrid.containers"},
     "hybrid.forge": {"hybrid.forge"},
@@ -103,6 +112,7 @@ MAY_IMPORT_PULUMI = ("stacks", "agent", "infra", "policies", "hybrid.provider", 
 MAY_SPEAK_HTTP_TO_DAGSTER_PLUS = ("hybrid.plus",)
 MAY_SPEAK_HTTP_TO_REGISTRIES = ("hybrid.delivery.images.transport",)
 MAY_SPEAK_HTTP_TO_THE_FORGE = ("hybrid.forge",)
+MAY_SPEAK_HTTP_TO_AZURE = ("hybrid.azure",)
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -160,7 +170,12 @@ def test_pulumi_is_imported_only_where_resources_are_described_or_driven(name: s
 @pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
 def test_only_the_plus_room_speaks_to_dagster_plus(name: str, path: Path) -> None:
     clients = {"httpx", "requests", "dagster_cloud_cli.gql"} & imports(path)
-    doors = (*MAY_SPEAK_HTTP_TO_DAGSTER_PLUS, *MAY_SPEAK_HTTP_TO_REGISTRIES, *MAY_SPEAK_HTTP_TO_THE_FORGE)
+    doors = (
+        *MAY_SPEAK_HTTP_TO_DAGSTER_PLUS,
+        *MAY_SPEAK_HTTP_TO_REGISTRIES,
+        *MAY_SPEAK_HTTP_TO_THE_FORGE,
+        *MAY_SPEAK_HTTP_TO_AZURE,
+    )
     assert not clients or name.startswith(doors), f"{name} uses {clients}: hybrid.plus is the only door to Dagster+"
 
 

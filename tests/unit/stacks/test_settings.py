@@ -195,11 +195,11 @@ def test_the_reference_page_tells_kinds_apart_and_each_key_once() -> None:
     assert len(titles) == len(set(titles)), "two tables of one name cannot be told apart"
     for kind in ("create", "ids", "tags", "stack"):
         assert f"## `hybrid:aws.network`, `kind: {kind}`" in titles
-    for kind in ("local", "docker", "ecs"):
+    for kind in ("local", "docker", "ecs", "azure"):
         assert f"## `hybrid:agent`, `kind: {kind}`" in titles
     rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `hybrid:agent.")]
     assert rows.count("hybrid:agent.queues") == 1, "what all kinds have stands with all kinds"
-    assert rows.count("hybrid:agent.kind") == 3
+    assert rows.count("hybrid:agent.kind") == 4
     assert "hybrid:aws.locationRoles.<name>.policyArns" in page, "a name of one's own is shown as such"
 
 
