@@ -6,6 +6,7 @@ default.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import (
@@ -94,7 +95,26 @@ class AnyAgentSpec(Spec):
     """What can be said of an agent on every platform."""
 
     needs_images: ClassVar[bool] = True
-    """Whether the agent runs code locations from images."""
+    """Whether the agent runs code locations from images, in containers; else from folders, as processes beside it on
+    this machine."""
+
+    makes_registry: ClassVar[bool] = False
+    """Whether the stack makes a registry for images where the settings name none."""
+
+    makes_bucket: ClassVar[bool] = False
+    """Whether the stack makes a place of its own for stored values (`hybrid:assetValues`)."""
+
+    needs_organization: ClassVar[bool] = False
+    """Whether the agent does not reach a Dagster+ on this machine."""
+
+    cloud: ClassVar[str | None] = None
+    """The key of `hybrid:` that says where in a cloud the stack stands: needed, and for this platform alone."""
+
+    image_folder: ClassVar[str | None] = None
+    """The folder, from the checkout's root, that the stack builds the agent's own image from; None: from none."""
+
+    refuses_repetition: ClassVar[bool] = False
+    """Whether nothing starts that is given one variable, secret or tag twice: by the stack and by a location."""
 
     kind: str
     """The platform on which the agent lives."""
@@ -148,6 +168,30 @@ class AnyAgentSpec(Spec):
     api_retries: int = Field(default=6, ge=0, le=12)
     """How often a request to Dagster+ is repeated, with a pause that doubles from one second. Default 6, which is
     Dagster's own and bridges an outage of one minute; a run whose step ends in a longer one fails. 9 bridges eight."""
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """Variables of all code that come from secrets, sorted."""
+        return ()
+
+    @property
+    def variable_names(self) -> frozenset[str]:
+        """Plain variables of all code that these settings give."""
+        return frozenset(self.environment)
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Distributions that code must have because of these settings, each with the reason in words."""
+        return {}
+
+    def networks(self, stack: str) -> tuple[str, ...] | None:
+        """Names of the only networks that a location's containers can be on; None: the platform has no such names."""
+        return None
+
+    def locations_ready_seconds(self, locations: int) -> int:
+        """How long so many locations may take at least until all are loaded; settings may give them more. 0: what the
+        settings give is enough."""
+        return 0
 
     @field_validator("allowed_locations")
     @classmethod

@@ -6,11 +6,12 @@ dagster_azure/container_apps/{launcher,container_context}.py of dagster-cloud 1.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from agent.any_spec import DAY, AnyAgentSpec
+from agent.azure_timing import AzureTiming, timing
 from agent.docker_spec import ImageReference
 
 AGENT_VERSION: Final = "1.13.27"
@@ -59,6 +60,11 @@ def memory(cpu: float) -> str:
 class AzureAgentSpec(AnyAgentSpec):
     """An agent in Azure Container Apps; its code servers are container apps, its runs are jobs."""
 
+    makes_registry: ClassVar[bool] = True
+    makes_bucket: ClassVar[bool] = True
+    needs_organization: ClassVar[bool] = True
+    cloud: ClassVar[str | None] = "azure"
+
     kind: Literal["azure"] = "azure"
     """The platform on which the agent lives. `azure`: Azure Container Apps."""
 
@@ -86,6 +92,9 @@ class AzureAgentSpec(AnyAgentSpec):
     """How long the agent may take to stop before it is killed, in seconds. Default 120: it deletes its code servers
     first. Killed, it leaves them to its successor, or to `down`."""
 
+    restarts: int = Field(default=0, ge=0)
+    """Raise it to start the agent anew without another change; every location is redeployed. Default 0."""
+
     isolated: bool = True
     """Whether requests are bound to the agent that started them (Dagster's `isolated_agents`). Default true: while
     Azure replaces the agent, two are up, and each answers for its own code servers alone."""
@@ -103,6 +112,13 @@ class AzureAgentSpec(AnyAgentSpec):
 
     code_server_metrics: bool = False
     """Whether each code server's processor and memory use is sent too. Default false, which is Dagster's own."""
+
+    def timing(self, locations: int = 1) -> AzureTiming:
+        """All time-outs of an agent with ``locations`` locations."""
+        return timing(server_start=self.startup_timeout_seconds, locations=locations)
+
+    def locations_ready_seconds(self, locations: int) -> int:
+        return self.timing(locations).locations_ready
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from agent.azure_launcher import AzureCodePlace, azure_launcher
 from agent.azure_spec import AzureAgentSpec, memory
-from agent.azure_timing import AzureTiming, timing
 from agent.compute_logs import in_dagster_plus, nowhere
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
 
@@ -51,11 +50,6 @@ class AzureAgentText:
     """Further variables of the agent alone."""
 
 
-def agent_timing(spec: AzureAgentSpec, locations: int) -> AzureTiming:
-    """All time-outs of an agent with ``locations`` locations."""
-    return timing(server_start=spec.startup_timeout_seconds, locations=locations)
-
-
 def dagster_yaml(spec: AzureAgentSpec, place: AzureCodePlace, said: AzureAgentText) -> str:
     """The agent's settings. The token is not in them."""
     logs = nowhere() if spec.compute_logs == "off" else in_dagster_plus(spec.log_upload_interval_seconds)
@@ -80,8 +74,8 @@ def agent_container(spec: AzureAgentSpec, place: AzureCodePlace, said: AzureAgen
         "PYTHONUNBUFFERED": "1",
         "DAGSTER_CLOUD_AGENT_CPU_LIMIT": f"{spec.cpu:g}",
         "DAGSTER_CLOUD_AGENT_MEMORY_LIMIT": memory(spec.cpu),
-        **agent_timing(spec, said.locations).environment(),
-        **({GENERATION_VARIABLE: f"token {said.token_version}"} if said.token_version else {}),
+        **spec.timing(said.locations).environment(),
+        **({GENERATION_VARIABLE: generation} if (generation := _generation(spec, said)) else {}),
         **said.environment,
         **spec.environment,
         SETTINGS_VARIABLE: dagster_yaml(spec, place, said),
@@ -95,3 +89,8 @@ def agent_container(spec: AzureAgentSpec, place: AzureCodePlace, said: AzureAgen
         "env": [*variables, {"name": AGENT_TOKEN_VARIABLE, "secretRef": TOKEN_SECRET}],
         "resources": {"cpu": spec.cpu, "memory": memory(spec.cpu)},
     }
+
+
+def _generation(spec: AzureAgentSpec, said: AzureAgentText) -> str:
+    counted = f"restart {spec.restarts}" if spec.restarts else ""
+    return ", ".join(part for part in (counted, f"token {said.token_version}" if said.token_version else "") if part)

@@ -63,7 +63,7 @@ class DockerAgentArgs:
     @property
     def network(self) -> str:
         """The network's name."""
-        return self.spec.network or f"hybrid-{self.stack}"
+        return self.spec.networks(self.stack)[0]
 
     @property
     def volume(self) -> str:

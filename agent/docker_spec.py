@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -32,6 +32,8 @@ _LAUNCHERS_OWN: Final = {
 
 class DockerAgentSpec(AnyAgentSpec):
     """An agent in a container of a Docker engine; each of its code servers and runs is a container beside it."""
+
+    image_folder: ClassVar[str | None] = "agent/image"
 
     kind: Literal["docker"] = "docker"
     """The platform on which the agent lives. `docker`: containers of one Docker engine."""
@@ -84,6 +86,9 @@ class DockerAgentSpec(AnyAgentSpec):
     stop_timeout_seconds: int = Field(default=30, ge=1, le=600)
     """How long the agent may take to stop before it is killed, in seconds. Default 30: it stops its code servers first,
     each of which may take ten; killed, it leaves them behind until `down`."""
+
+    def networks(self, stack: str) -> tuple[str, ...]:
+        return (self.network or f"hybrid-{stack}",)
 
     @field_validator("container_kwargs")
     @classmethod

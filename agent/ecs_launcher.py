@@ -15,8 +15,6 @@ from agent.ecs_parts import ARCHITECTURES
 from agent.ecs_spec import EcsAgentSpec
 from agent.launchers import Launcher, shared_configuration
 
-PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
-
 
 @dataclass(frozen=True)
 class CodePlace:
@@ -88,7 +86,7 @@ def _code(spec: EcsAgentSpec, place: CodePlace) -> dict[str, Any]:
         "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(secrets.items())],
         "secrets_tag": spec.secrets_tag,
         # names alone: the launcher takes the values from the agent's own environment
-        "env_vars": sorted({*place.environment, *spec.environment, *(PROXY_VARIABLES if spec.proxy else ())}),
+        "env_vars": sorted({*place.environment, *spec.variable_names}),
         "server_resources": spec.server_resources.launcher(),
         "run_resources": spec.run_resources.launcher(),
         "runtime_platform": {"cpuArchitecture": architecture, "operatingSystemFamily": "LINUX"},

@@ -166,6 +166,10 @@ class AdoptedNamespace(Spec):
     task that ECS replaced is not found for so long. Less costs more calls."""
 
 
+PROXY_VARIABLES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+"""By which a proxy is told to agent, code servers and runs."""
+
+
 class Proxy(Spec):
     """By which way agent, code servers and runs reach Dagster+ and AWS."""
 

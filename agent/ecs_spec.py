@@ -10,7 +10,8 @@ does anybody sign addresses for Dagster+: it shows a link to the object in the c
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -18,6 +19,7 @@ from agent.any_spec import AnyAgentSpec, VariableName
 from agent.docker_spec import ImageReference
 from agent.ecs_grants import NamedByLocations, named_in_context
 from agent.ecs_parts import (
+    PROXY_VARIABLES,
     AdoptedNamespace,
     ComputeLogs,
     ContainerInsights,
@@ -38,6 +40,10 @@ AGENT_IMAGE: Final = f"public.ecr.aws/dagster/dagster-cloud-agent:{AGENT_VERSION
 """Dagster's own image, from a gallery that asks no login of AWS and does not turn anybody away for pulling often."""
 
 _DAGSTERS_OWN: Final = ("public.ecr.aws/dagster/", "docker.io/dagster/", "dagster/")
+
+_FOR_THE_BUCKET: Final = {
+    "dagster-aws": "by it runs write the output of steps, as `hybrid:agent.computeLogs` is `bucket`"
+}
 
 ClusterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
 SecretsTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{1,128}$")]
@@ -77,6 +83,13 @@ _OURS: Final = {
 
 class EcsAgentSpec(AnyAgentSpec):
     """An agent as a service of ECS on Fargate; each of its code servers is a service beside it, each run a task."""
+
+    makes_registry: ClassVar[bool] = True
+    makes_bucket: ClassVar[bool] = True
+    needs_organization: ClassVar[bool] = True
+    cloud: ClassVar[str | None] = "aws"
+    image_folder: ClassVar[str | None] = "agent/mirror"
+    refuses_repetition: ClassVar[bool] = True
 
     kind: Literal["ecs"] = "ecs"
     """The platform on which the agent lives. `ecs`: Fargate tasks of an AWS account, which `hybrid:aws` describes."""
@@ -264,6 +277,21 @@ class EcsAgentSpec(AnyAgentSpec):
             locations=locations,
             cleanup_grace=self.cleanup_grace_seconds,
         )
+
+    def locations_ready_seconds(self, locations: int) -> int:
+        return self.timing(locations).locations_ready
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        return tuple(sorted(self.secrets))
+
+    @property
+    def variable_names(self) -> frozenset[str]:
+        return frozenset({*self.environment, *(PROXY_VARIABLES if self.proxy else ())})
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        return _FOR_THE_BUCKET if self.compute_logs == "bucket" else {}
 
     @property
     def root_is_read_only(self) -> bool:

@@ -6,7 +6,8 @@ unit, its default and why that is the default.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import Field, GetPydanticSchema
 from pydantic_core import core_schema
@@ -28,7 +29,9 @@ from agent.docker_spec import DockerAgentSpec
 from agent.ecs_spec import EcsAgentSpec
 
 __all__ = [
+    "CLOUDS",
     "DAY",
+    "SPECS",
     "AgentQueues",
     "AgentSpec",
     "AnyAgentSpec",
@@ -73,18 +76,25 @@ class LocalAgentSpec(AnyAgentSpec):
     """Whether each code server's processor and memory use is sent too. Default false, which is Dagster's own."""
 
 
+SPECS: Final[Mapping[str, type[AnyAgentSpec]]] = {
+    spec.model_fields["kind"].default: spec for spec in (LocalAgentSpec, DockerAgentSpec, EcsAgentSpec, AzureAgentSpec)
+}
+"""What is said of an agent, by its kind. A new platform is named here and in ``AgentSpec``."""
+
+CLOUDS: Final[Mapping[str, str]] = {spec.cloud: kind for kind, spec in SPECS.items() if spec.cloud is not None}
+"""The kind of agent that is in a cloud, by the cloud's key of ``hybrid:``."""
+
+*_FIRST, _LAST = (f"`{kind}`" for kind in SPECS)
+_LISTED: Final = f"{', '.join(_FIRST)} and {_LAST}"
+
+
 def _by_kind(_: Any, handler: Any) -> core_schema.CoreSchema:
     """A union told apart by ``kind``, with a sentence of our own for a kind that is not in it."""
     return core_schema.tagged_union_schema(
-        {
-            "local": handler(LocalAgentSpec),
-            "docker": handler(DockerAgentSpec),
-            "ecs": handler(EcsAgentSpec),
-            "azure": handler(AzureAgentSpec),
-        },
+        {kind: handler(spec) for kind, spec in SPECS.items()},
         discriminator="kind",
         custom_error_type="agent_kind",
-        custom_error_message="`kind` says where the agent lives; `local`, `docker`, `ecs` and `azure` are built so far",
+        custom_error_message=f"`kind` says where the agent lives; {_LISTED} are built so far",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import StringConstraints, field_validator, model_validator
 
-from agent.any_spec import Spec
+from agent.any_spec import AnyAgentSpec, Spec
 from stacks.aws_settings import BucketName, Region, RoleArn
 
 ASSETS: Final = "assets"
@@ -100,23 +100,23 @@ class AssetValueSettings(Spec):
             raise ValueError(f"`folder` and {', '.join(f'`{name}`' for name in of_bucket)} exclude each other")
         return self
 
-    def refuse_elsewhere(self, kind: str, *, own_bucket: str | None, branches: bool) -> None:
-        """Raises ``ValueError`` for what an agent of this kind cannot do. ``own_bucket`` is the name in
-        `hybrid:aws.storage`, if there is one; ``branches``: whether the agent serves branch deployments, too."""
-        on_ecs = kind == "ecs"
+    def refuse_elsewhere(self, agent: AnyAgentSpec, *, own_bucket: str | None) -> None:
+        """Raises ``ValueError`` for what ``agent`` cannot do. ``own_bucket`` is the name in `hybrid:aws.storage`, if
+        there is one."""
+        has_bucket = agent.makes_bucket
         others = self.folder is not None or self.endpoint is not None or self.bucket not in {None, own_bucket}
-        if self.io_manager and not on_ecs and self.bucket is None and self.folder is None:
-            raise ValueError(f"an agent of kind `{kind}` has no bucket of its own; give `bucket` or `folder`")
-        if self.io_manager and kind == "local" and branches:
+        if self.io_manager and not has_bucket and self.bucket is None and self.folder is None:
+            raise ValueError(f"an agent of kind `{agent.kind}` has no bucket of its own; give `bucket` or `folder`")
+        if self.io_manager and not agent.needs_images and agent.branch_deployments:
             raise ValueError(
                 "code of branch deployments would write over these values: it has the environment of the one agent; "
                 "leave them to another stack (`agent.branchDeployments`), or let `ioManager` be false"
             )
-        if self.writer is not None and (not on_ecs or others):
+        if self.writer is not None and (not has_bucket or others):
             raise ValueError(
                 "`writer` is for the stack's own bucket on ECS, with no other `bucket`, `endpoint` or `folder` named"
             )
-        if on_ecs and not others and self.prefix != ASSETS and not self.prefix.startswith(f"{ASSETS}/"):
+        if has_bucket and not others and self.prefix != ASSETS and not self.prefix.startswith(f"{ASSETS}/"):
             raise ValueError(
                 f"code of the stack writes below `{ASSETS}` of its bucket alone: let `prefix` be `{ASSETS}` or below it"
             )

@@ -15,7 +15,7 @@ from agent.azure_identities import AzureIdentities, AzureIdentitiesArgs
 from agent.azure_names import STACK_TAG, AzureNames
 from agent.azure_roles import ACR_PULL, BLOB_CONTRIBUTOR, SECRETS_USER
 from agent.azure_spec import AzureAgentSpec
-from agent.azure_task import TOKEN_SECRET, agent_timing
+from agent.azure_task import TOKEN_SECRET
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.provider.azure_resources import AzureDrain, AzureDrainArgs
 from hybrid.provider.resources import AgentToken
@@ -91,8 +91,7 @@ class AzurePlatform:
         identities = self._identities(ground, vault)
         drain = self._drain(ground, identities)
         agent = AzureAgent("agent", self._agent_args(ground, vault, identities, drain), self._opts)
-        timing = agent_timing(self.spec, len(self.folders))
-        return StandingAgent(agent, agent.label, agent.instance, None, ready_seconds=timing.locations_ready)
+        return StandingAgent(agent, agent.label, agent.instance, None, place=self._place(agent))
 
     def location(self, folder: CodeLocationFolder) -> LocationSource:
         return self._locations.source(folder)
@@ -237,6 +236,16 @@ class AzurePlatform:
         if self._agent_image_is_ours:
             identities.grant("agent", ACR_PULL, self._registry_id)
         return identities
+
+    def _place(self, agent: AzureAgent) -> dict[str, pulumi.Input[str]]:
+        place: dict[str, pulumi.Input[str]] = {
+            "platform": self.spec.kind,
+            "subscription": self.names.subscription,
+            "resourceGroup": self.names.resource_group,
+            "environmentId": self.names.environment_id,
+            "agentApp": agent.app_name,
+        }
+        return place if self.settings.tenant is None else {**place, "tenant": self.settings.tenant}
 
     def _drain(self, ground: AzureGround, identities: AzureIdentities) -> AzureDrain:
         return AzureDrain(

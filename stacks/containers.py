@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -33,8 +33,6 @@ class ContainerLocations:
 
     who: StackIdentity
     workspace: Workspace
-    networks: Sequence[str] | None = None
-    """Docker networks that containers of the stack may be on; None: the platform has none."""
     repositories: Mapping[str, pulumi.Resource] = field(default_factory=dict)
     """By location, what has to stand before its image can be pushed; none where registries make repositories
     themselves."""
@@ -77,7 +75,7 @@ class ContainerLocations:
                 attribute=folder.attribute,
                 document=location_document(folder, image=f"{folder.name.lower()}:checked"),
                 platform=self.who.settings.agent.kind,
-                networks=self.networks,
+                networks=self.who.settings.agent.networks(self.who.stack),
                 given=given_by(self.who.settings).document(),
                 files=[str(file) for file in context_files(folder.folder, self.who.settings.environment)],
                 content_hash=content_hash(folder.folder),

@@ -68,8 +68,7 @@ class DockerPlatform:
         return StandingAgent(standing, standing.label, standing.instance, standing.started_at)
 
     def location(self, folder: CodeLocationFolder) -> LocationSource:
-        network = self.spec.network or f"hybrid-{self.who.stack}"
-        return ContainerLocations(self.who, self.workspace, networks=[network]).source(folder)
+        return ContainerLocations(self.who, self.workspace).source(folder)
 
     @property
     def _agent_url(self) -> str:

@@ -20,7 +20,6 @@ from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.delivery.document import location_document
 from hybrid.delivery.images.spec import ImageSpec
 from hybrid.delivery.repository import AGENT
-from hybrid.provider.agent_resources import EcsAgentPlace
 from hybrid.provider.ecs_resources import (
     EcsArchitecture,
     EcsDrain,
@@ -330,16 +329,15 @@ class EcsPlatform:
             ),
             pulumi.ResourceOptions(depends_on=[agent]),
         )
-        place = EcsAgentPlace(
-            region=self.names.region,
-            account=self.names.account,
-            cluster=agent.cluster_name,
-            service=agent.service_name,
-            stack=self.names.base,
-        )
-        return StandingAgent(
-            agent, agent.label, state.instance, state.started_at, ecs=place, ready_seconds=timing.locations_ready
-        )
+        place: dict[str, pulumi.Input[str]] = {
+            "platform": self.spec.kind,
+            "region": self.names.region,
+            "account": self.names.account,
+            "cluster": agent.cluster_name,
+            "service": agent.service_name,
+            "stack": self.names.base,
+        }
+        return StandingAgent(agent, agent.label, state.instance, state.started_at, place=place)
 
     def _alarms(self, settings: AlarmSettings, agent: EcsAgent) -> Alarms:
         """Gone before the agent is stopped on purpose."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from agent.ecs_launcher import PROXY_VARIABLES
 from hybrid.delivery.dependencies import ASSET_VALUES
 from hybrid.delivery.gate.given import GivenByStack
 from stacks.settings import Settings
@@ -12,7 +11,6 @@ BUCKET_VARIABLE = "HYBRID_BUCKET"
 PREFIX_VARIABLE = "HYBRID_ASSETS_PREFIX"
 """By which code finds its part of the bucket."""
 
-_FOR_THE_BUCKET = {"dagster-aws": "by it runs write the output of steps, as `hybrid:agent.computeLogs` is `bucket`"}
 _FOR_STORED_VALUES = {
     ASSET_VALUES: "by it code stores and loads asset values, as `hybrid:assetValues.ioManager` is true; "
     "`hybrid assets library` makes it"
@@ -20,15 +18,15 @@ _FOR_STORED_VALUES = {
 
 
 def given_by(settings: Settings) -> GivenByStack:
-    """Packages alone where the agent is not on ECS: other launchers take what comes twice."""
+    """Packages alone where the agent's launcher takes what comes twice."""
     spec = settings.agent
-    stored = _FOR_STORED_VALUES if settings.asset_values.io_manager else {}
-    if spec.kind != "ecs":
-        return GivenByStack(packages=stored)
-    proxied = PROXY_VARIABLES if spec.proxy else ()
+    packages = {**spec.packages, **(_FOR_STORED_VALUES if settings.asset_values.io_manager else {})}
+    if not spec.refuses_repetition:
+        return GivenByStack(packages=packages)
+    bucket = (BUCKET_VARIABLE, PREFIX_VARIABLE) if spec.makes_bucket else ()
     return GivenByStack(
-        packages={**(_FOR_THE_BUCKET if spec.compute_logs == "bucket" else {}), **stored},
+        packages=packages,
         tags=tuple(sorted(settings.aws.tags)) if settings.aws else (),
-        variables=tuple(sorted({BUCKET_VARIABLE, PREFIX_VARIABLE, *spec.environment, *proxied})),
-        secrets=tuple(sorted(spec.secrets)),
+        variables=tuple(sorted({*bucket, *spec.variable_names})),
+        secrets=spec.secret_names,
     )

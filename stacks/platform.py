@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import pulumi
 
 from hybrid.delivery.catalog import CodeLocationFolder
-from hybrid.provider.agent_resources import EcsAgentPlace
 from hybrid.provider.resources import AgentToken
 
 
@@ -26,10 +25,8 @@ class StandingAgent:
     """Changes whenever an update starts the agent anew."""
     started_at: pulumi.Output[str] | None
     """When that was (ISO 8601), so that a predecessor's heartbeats do not count. None: the platform does not tell."""
-    ecs: EcsAgentPlace | None = None
-    """Where its tasks are, if they are of ECS, so that errors tell why one stopped."""
-    ready_seconds: int = 0
-    """How long it may take at least until all locations are loaded; settings may give it more."""
+    place: Mapping[str, pulumi.Input[str]] | None = None
+    """Where it runs (``AgentReadyArgs.place``), so that errors tell why it stopped. None: nobody can be asked."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from agent.spec import AgentSpec, LocalAgentSpec, LocationName, Spec
+from agent.spec import CLOUDS, AgentSpec, LocalAgentSpec, LocationName, Spec
 from hybrid.errors import SettingsError
 from hybrid.workspace import checked_stack_name
 from stacks.asset_value_settings import AssetValueSettings
@@ -133,26 +133,26 @@ class Settings(Spec):
 
     @model_validator(mode="after")
     def _images_where_needed(self) -> Settings:
-        if self.agent.kind == "docker" and self.registry is None:
+        if self.agent.needs_images and not self.agent.makes_registry and self.registry is None:
             raise ValueError(f"an agent of kind `{self.agent.kind}` runs images; say where they go: `registry.address`")
         if self.pins and not self.agent.needs_images:
             raise ValueError("`pins` are images, and a local agent runs none; remove them")
         return self
 
     @model_validator(mode="after")
-    def _aws_where_needed(self) -> Settings:
-        if (self.agent.kind == "ecs") != (self.aws is not None):
-            raise ValueError("`aws` and an agent of kind `ecs` belong together; give both, or neither")
-        if self.agent.kind == "ecs" and self.organization is None:
-            raise ValueError("tasks on ECS do not reach a Dagster+ on this machine; name an `organization`")
+    def _cloud_where_needed(self) -> Settings:
+        for cloud, kind in CLOUDS.items():
+            if (self.agent.cloud == cloud) != (getattr(self, cloud) is not None):
+                raise ValueError(f"`{cloud}` and an agent of kind `{kind}` belong together; give both, or neither")
+        if self.agent.needs_organization and self.organization is None:
+            kind = self.agent.kind
+            raise ValueError(
+                f"an agent of kind `{kind}` does not reach a Dagster+ on this machine; name an `organization`"
+            )
         return self
 
     @model_validator(mode="after")
-    def _azure_where_needed(self) -> Settings:
-        if (self.agent.kind == "azure") != (self.azure is not None):
-            raise ValueError("`azure` and an agent of kind `azure` belong together; give both, or neither")
-        if self.azure is not None and self.organization is None:
-            raise ValueError("container apps of Azure do not reach a Dagster+ on this machine; name an `organization`")
+    def _azures_own_registry(self) -> Settings:
         if self.azure is not None and self.registry is not None:
             raise ValueError(
                 "`registry` is not for Azure, whose launcher logs in to Azure's own registries alone; "
@@ -163,7 +163,9 @@ class Settings(Spec):
     @model_validator(mode="after")
     def _values_within_reach(self) -> Settings:
         own = self.aws.storage.name if self.aws else None
-        self.asset_values.refuse_elsewhere(self.agent.kind, own_bucket=own, branches=self.agent.branch_deployments)
+        self.asset_values.refuse_elsewhere(self.agent, own_bucket=own)
+        if self.asset_values.writer is not None and self.aws is None:
+            raise ValueError("`assetValues.writer` is a role of AWS; remove it")
         return self
 
     @field_validator("environment_variables")

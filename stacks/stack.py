@@ -100,7 +100,8 @@ class HybridStack:
         )
 
     def _ready(self, agent: StandingAgent, sources: list[LocationSource], locations: list[CodeLocation]) -> AgentReady:
-        queues = self.who.settings.agent.queues
+        spec, readiness = self.who.settings.agent, self.who.settings.readiness
+        queues = spec.queues
         named = list(zip(self.folders, sources, locations, strict=True))
         return AgentReady(
             "ready",
@@ -114,9 +115,9 @@ class HybridStack:
                 triggers={"agent": agent.instance},
                 heartbeat_after=agent.started_at,
                 process_directory=self.platform.process_directory,
-                ecs=agent.ecs,
-                heartbeat_timeout_seconds=self.who.settings.readiness.heartbeat_timeout_seconds,
-                timeout_seconds=max(self.who.settings.readiness.timeout_seconds, agent.ready_seconds),
+                place=agent.place,
+                heartbeat_timeout_seconds=readiness.heartbeat_timeout_seconds,
+                timeout_seconds=max(readiness.timeout_seconds, spec.locations_ready_seconds(len(self.folders))),
             ),
             self._after_dagster_plus(),
         )

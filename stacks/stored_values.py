@@ -18,6 +18,7 @@ ATTRIBUTE_VARIABLE: Final = "DAGSTER_DEFAULT_IO_MANAGER_ATTRIBUTE"
 
 _MODULE: Final = "asset_values.io_manager"
 _ATTRIBUTES: Final = {"bucket": "s3_pickle_io_manager", "folder": "folder_pickle_io_manager"}
+_IN_AZURE: Final = "adls2_pickle_io_manager"
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ def stored_values_place(who: StackIdentity) -> StoredValuesPlace | None:
     """Where values are to be copied to, whether code loads from there yet or not.
 
     The stack's own bucket on ECS, unless the settings name another place. None: the settings of a stack elsewhere name
-    none, or a folder that is in containers, which nothing outside of them reaches.
+    none, or a folder that is in containers, which nothing outside of them reaches; and the storage of an Azure stack,
+    which nothing here copies to yet.
     """
     settings = who.settings.asset_values
     if settings.folder is not None:
-        return StoredValuesPlace(folder=settings.folder) if who.settings.agent.kind == "local" else None
+        return StoredValuesPlace(folder=settings.folder) if not who.settings.agent.needs_images else None
     names, aws = who.ecs, who.settings.aws
     if names is not None and aws is not None:
         own = aws.storage.name or names.bucket
@@ -82,6 +84,15 @@ def stored_value_variables(who: StackIdentity) -> dict[str, str]:
     chosen = {MODULE_VARIABLE: _MODULE, ATTRIBUTE_VARIABLE: _ATTRIBUTES[settings.kind]}
     if settings.folder is not None:
         return {**chosen, "ASSET_VALUES_FOLDER": settings.folder}
+    if who.azure is not None and who.settings.azure is not None and settings.bucket is None:
+        storage = who.settings.azure.storage
+        return {
+            **chosen,
+            ATTRIBUTE_VARIABLE: _IN_AZURE,
+            "ASSET_VALUES_ACCOUNT": storage.account or who.azure.storage_account,
+            "ASSET_VALUES_CONTAINER": storage.container,
+            "ASSET_VALUES_PREFIX": settings.prefix,
+        }
     place = stored_values_place(who)
     if place is None or place.bucket is None:
         raise TypeError("settings with an IO manager have a bucket or a folder: Settings holds it")
@@ -120,7 +131,7 @@ def own_names(who: StackIdentity, document: Mapping[str, Any]) -> tuple[str, ...
     spec = who.settings.agent
     given = {str(entry).partition("=")[0] for entry in said.get("env_vars") or ()}
     given |= {str(secret.get("name")) for secret in said.get("secrets") or () if isinstance(secret, Mapping)}
-    given |= {*spec.environment, *(spec.secrets if spec.kind == "ecs" else ())}
+    given |= {*spec.environment, *spec.secret_names}
     return tuple(name for name in stored_value_variables(who) if name in given)
 
 

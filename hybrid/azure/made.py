@@ -27,9 +27,13 @@ class CodeServer:
 
     name: str
     location: str
+    """Of its name what Azure's tags can hold: for people."""
+    location_hash: str
+    """``hybrid.aws.tags.location_hash`` of deployment and location: the launchers have one for all platforms."""
     agent_id: str
     state: str
     """Azure's word: Running, Stopped, Deleting, …"""
+    image: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class RunJob:
     run_id: str
     job: str
     """The name of Dagster's job."""
+    image: str
 
 
 @dataclass(frozen=True)
@@ -115,11 +120,20 @@ def _server(app: Any) -> CodeServer:
     return CodeServer(
         name=str(app.name),
         location=tags.get("dagster-location", ""),
+        location_hash=tags.get("dagster-location-hash", ""),
         agent_id=tags.get("dagster-agent-id", ""),
         state=str(app.running_status or app.provisioning_state or ""),
+        image=_image(app),
     )
+
+
+def _image(thing: Any) -> str:
+    containers = thing.template.containers if thing.template else None
+    return str(containers[0].image) if containers else ""
 
 
 def _job(job: Any) -> RunJob:
     tags = _tags(job)
-    return RunJob(name=str(job.name), run_id=tags.get(RUN_TAG, ""), job=tags.get("dagster-job-name", ""))
+    return RunJob(
+        name=str(job.name), run_id=tags.get(RUN_TAG, ""), job=tags.get("dagster-job-name", ""), image=_image(job)
+    )

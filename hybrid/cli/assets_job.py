@@ -44,12 +44,11 @@ def job(
     """
     from hybrid.assets.job_file import job_file, standing
     from hybrid.cli.console import answer_json, note, out
-    from hybrid.cli.locations.selection import known
     from hybrid.delivery.written_files import write_files
     from hybrid.engine.stack import Stack
 
     read = Stack.read(Workspace.of_this_checkout(), stack)
-    folder = known(read, location)
+    folder = read.location(location)
     file = job_file(folder, _place(read, from_serverless=from_serverless), from_serverless=from_serverless)
     root, path = folder.working_directory, file.path.as_posix()
     target = root / path

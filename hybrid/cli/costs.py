@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from hybrid.cli.stack import Json, StackName
+from hybrid.errors import UsageError
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,10 +24,17 @@ def costs(stack: StackName, as_json: Json = False) -> None:
     Example: [bold]hybrid costs prod[/]
     """
     from hybrid.cli.console import answer_json
-    from hybrid.engine.footprint import monthly
+    from hybrid.cli.platform import platform_of
     from hybrid.engine.stack import Stack
 
-    found = monthly(Stack.read(Workspace.of_this_checkout(), stack))
+    standing = Stack.read(Workspace.of_this_checkout(), stack)
+    found = platform_of(standing).monthly_cost()
+    if found is None:
+        raise UsageError(
+            f"The stack '{stack}' costs nothing that there are list prices for.",
+            why=f"Its agent is of kind {standing.who.settings.agent.kind}, on machines of your own.",
+            next_step="name a stack whose hybrid:agent has `kind: ecs`.",
+        )
     if as_json:
         answer_json({"stack": stack, **found.document()})
     else:

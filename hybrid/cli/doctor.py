@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -16,6 +15,7 @@ from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
     from hybrid.toolchain.doctor import Finding
+    from stacks.identity import StackIdentity
 
 
 def register(app: typer.Typer) -> None:
@@ -65,60 +65,29 @@ def _findings(stack: str) -> list[Finding]:
         *check_machine(workspace),
         _stack_file(workspace, stack),
         *_port(workspace, stack),
-        *_containers(workspace, stack),
-        *_aws(workspace, stack),
+        *_platform(workspace, stack),
     ]
 
 
-def _containers(workspace: Workspace, stack: str) -> list[Finding]:
-    """What a stack with images needs beside; nothing for another one."""
-    from hybrid.engine.stack import identity
-
-    try:
-        settings = identity(workspace, stack).settings
-    except HybridError:
-        return []  # said of the stack file already
-    if not settings.agent.needs_images:
-        return []
-    from hybrid.delivery.images.registry import Registry
-    from hybrid.toolchain import find_pulumi
-    from hybrid.toolchain.containers_doctor import check_containers, check_plugin
-
-    address = None if settings.registry is None else settings.registry.address  # on ECS the stack makes its own
-    found = check_containers(os.environ, address, Registry(os.environ).digest)
-    return [*found, check_plugin(os.environ, find_pulumi())] if settings.agent.kind == "docker" else found
-
-
-def _aws(workspace: Workspace, stack: str) -> list[Finding]:
-    """What a stack on ECS needs of AWS; nothing for another one."""
-    from hybrid.engine.stack import identity
+def _platform(workspace: Workspace, stack: str) -> list[Finding]:
+    """What the stack's platform needs, with images or without."""
+    from hybrid.cli.platform import platform_of
+    from hybrid.engine.stack import Stack, identity
 
     try:
         who = identity(workspace, stack)
     except HybridError:
         return []  # said of the stack file already
-    if who.settings.agent.kind != "ecs":
-        return []
-    from hybrid.aws.errors import AwsDenied
-    from hybrid.aws.session import Aws
-    from hybrid.engine.ecs import EcsPlace
-    from hybrid.toolchain import find_pulumi
-    from hybrid.toolchain.aws_doctor import AwsNeeds, check_aws
+    images = _images(who) if who.settings.agent.needs_images else []
+    return [*images, *platform_of(Stack(who, ())).findings()]
 
-    place = EcsPlace.of(who)
-    aws = Aws(place.region, place.account)
 
-    def ask_caller() -> str:
-        aws.check_account()
-        return aws.caller().arn
+def _images(who: StackIdentity) -> list[Finding]:
+    from hybrid.delivery.images.registry import Registry
+    from hybrid.toolchain.containers_doctor import check_containers
 
-    def ask_region() -> None:
-        # who may not list them has got an answer all the same
-        with contextlib.suppress(AwsDenied), aws.doing(f"list the clusters of {place.region}"):
-            aws.ecs.list_clusters(maxResults=1)
-
-    needs = AwsNeeds(place.region, place.account, place.exec_enabled, ask_caller, ask_region)
-    return check_aws(needs, os.environ, find_pulumi())
+    registry = who.settings.registry  # where there is none the stack makes its own
+    return check_containers(os.environ, None if registry is None else registry.address, Registry(os.environ).digest)
 
 
 def _stack_file(workspace: Workspace, stack: str) -> Finding:

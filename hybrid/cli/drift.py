@@ -64,11 +64,11 @@ def drift(
 
 def _lookout(workspace: Workspace) -> StackLookout:
     from hybrid.cli.console import note
-    from hybrid.cli.stack import check_account
+    from hybrid.cli.stack import check_platform
     from hybrid.cli.tools import pulumi_with_progress
     from hybrid.pipeline.lookout import StackLookout
 
-    return StackLookout(workspace, pulumi_with_progress(), dict(os.environ), note, connected, check_account)
+    return StackLookout(workspace, pulumi_with_progress(), dict(os.environ), note, connected, check_platform)
 
 
 def _names(workspace: Workspace, lookout: StackLookout, given: Sequence[str], deployed: Sequence[str]) -> list[str]:

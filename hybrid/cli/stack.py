@@ -102,7 +102,7 @@ def refresh(stack: StackName = "local", as_json: Json = False) -> None:
 
     workspace = Workspace.of_this_checkout()
     if workspace.stack_file(stack).exists():  # a personal one is made on first use
-        check_account(identity(workspace, stack))
+        check_platform(identity(workspace, stack))
     outcome = _run(stack, "refresh")
     if as_json:
         answer_json({"stack": stack, "changes": outcome.changes})
@@ -132,7 +132,7 @@ def down(
         return
     who = identity(workspace, stack)
     require_agreement(stack, yes, "down")
-    check_account(who)
+    check_platform(who)
     # the provider reads it, in a process of the engine's
     outcome = _run(stack, "destroy", {RUNS_ON_DOWN: runs.value} if runs else {})
     note("Nothing was standing." if not outcome.changes else f"Taken away: {_counts(outcome)}.")
@@ -193,7 +193,7 @@ def check_beforehand(name: str) -> None:
     if not workspace.stack_file(name).exists():
         return  # a personal one is made on first use; of others the engine says that they are missing
     stack = Stack.read(workspace, name)
-    check_account(stack.who)
+    check_platform(stack.who)
     if stack.who.settings.embedded:
         return
     with client_of(stack.who) as client:
@@ -202,14 +202,13 @@ def check_beforehand(name: str) -> None:
         deployment.refuse_serverless()
 
 
-def check_account(who: StackIdentity) -> None:
-    """Refuse AWS credentials that are missing, expired or of another account than the stack's, before Pulumi says so
-    for each resource."""
-    if who.ecs is None:
-        return
-    from hybrid.aws.session import Aws
+def check_platform(who: StackIdentity) -> None:
+    """Refuse what Pulumi would say for each resource, such as AWS credentials that are missing, expired or of another
+    account than the stack's."""
+    from hybrid.cli.platform import platform_of
+    from hybrid.engine.stack import Stack
 
-    Aws(who.ecs.region, who.ecs.account).check_account()
+    platform_of(Stack(who, ())).check_beforehand()
 
 
 _DONE = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "import": "imported"}

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.measure import Measurement
     from rich.text import Text
 
-    from hybrid.cli.ecs_status import EcsStanding
     from hybrid.engine.stack import Stack
+    from hybrid.platforms.commands import PlatformStanding
     from hybrid.plus import Agent, CodeLocationStatus
 
 NOT_REGISTERED = "NOT_REGISTERED"
@@ -48,8 +48,8 @@ class Standing:
     agents: list[Agent]
     locations: dict[str, CodeLocationStatus | None]
     """By name; None: the stack has it and Dagster+ does not."""
-    ecs: EcsStanding | None = None
-    """What AWS says; None for a stack of another platform."""
+    platform: PlatformStanding | None = None
+    """What the platform says, where it has something to say."""
 
     @property
     def is_ready(self) -> bool:
@@ -83,7 +83,7 @@ class Standing:
                 for name, found in self.locations.items()
             ],
             "url": who.page,
-            **({"ecs": self.ecs.document()} if self.ecs is not None else {}),
+            **({self.platform.key: self.platform.document()} if self.platform is not None else {}),
         }
 
 
@@ -104,6 +104,7 @@ def _standing(stack: Stack) -> Standing:
     """What Dagster+ says. An embedded one that is not there is an answer too: nothing stands."""
     from hybrid.cli.console import note
     from hybrid.cli.dagster_plus import client_of
+    from hybrid.cli.platform import platform_of
     from hybrid.plus import PlusUnreachable
 
     who = stack.who
@@ -114,21 +115,12 @@ def _standing(stack: Stack) -> Standing:
                 mine = [agent for agent in client.agents() if agent.label == who.agent_label]
                 found = {location.name: location for location in client.code_locations()}
             located = {name: found.get(name) for name in stack.location_names}
-            return Standing(stack, _telling(mine), located, _in_aws(stack, mine))
+            return Standing(stack, _telling(mine), located, platform_of(stack).standing(mine))
     except PlusUnreachable:
         if not who.settings.embedded:
             raise
     note(f"The embedded Dagster+ of the stack '{who.stack}' does not answer. Next: `{_hybrid()} up {who.stack}`.")
     return nothing
-
-
-def _in_aws(stack: Stack, agents: list[Agent]) -> EcsStanding | None:
-    if stack.who.settings.agent.kind != "ecs":
-        return None
-    from hybrid.cli.ecs_status import ecs_standing
-    from hybrid.engine.ecs import EcsPlace
-
-    return ecs_standing(EcsPlace.of(stack.who), agents)
 
 
 def _telling(agents: list[Agent]) -> list[Agent]:
@@ -157,13 +149,22 @@ def _print(standing: Standing) -> None:
     for name, found in standing.locations.items():
         table.add_row("location", Text(name), *_location(found))
     out.print(table)
-    if standing.ecs is not None:
-        from hybrid.cli.ecs_status import print_ecs
-
-        print_ecs(standing.ecs)
+    if standing.platform is not None:
+        _print_platform(standing.platform)
     out.print(f"UI: {who.page}")
     if standing.is_ready:
         _print_next(standing)
+
+
+def _print_platform(standing: PlatformStanding) -> None:
+    from hybrid.cli.console import note, out
+    from hybrid.platforms.commands import Remark
+
+    for shown in standing.shown():
+        if isinstance(shown, Remark):
+            note(shown.text)
+        else:
+            out.print(shown)
 
 
 def _location(found: CodeLocationStatus | None) -> tuple[Any, Any]:
@@ -211,7 +212,7 @@ def _print_next(standing: Standing) -> None:
     stack, hybrid = standing.stack.who.stack, _hybrid()
     # a location of the repository's own, so that a newcomer has something to launch
     run = f"{stack} hello greet" if "hello" in standing.locations else f"{stack} LOCATION JOB"
-    logs = "logs" if standing.ecs is None else "agent logs"
+    logs = "logs" if standing.platform is None else "agent logs"
     out.print(
         f"Next: [bold]{hybrid} run {run}[/]  ·  [bold]{hybrid} open {stack}[/]  ·  [bold]{hybrid} {logs} {stack} -f[/]"
     )

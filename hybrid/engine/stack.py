@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybrid.delivery.catalog import CodeLocationFolder
-from hybrid.errors import SettingsError
+from hybrid.errors import SettingsError, UsageError
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
 from stacks.served import served_locations
@@ -35,6 +36,18 @@ class Stack:
     def location_names(self) -> tuple[str, ...]:
         """The locations that the stack registers: while it only prepares those alone that its own queue was given."""
         return tuple(folder.name for folder in self.folders if self.who.settings.registers(folder.name))
+
+    def location(self, name: str) -> CodeLocationFolder:
+        """The location of that name. Raises ``UsageError`` with the names that there are."""
+        names = {folder.name: folder for folder in self.folders}
+        if name in names:
+            return names[name]
+        near = difflib.get_close_matches(name, names, n=1)
+        raise UsageError(
+            f"The stack '{self.who.stack}' has no code location '{name}'.",
+            why=f"It has: {', '.join(names) or 'none'}.",
+            next_step=f"did you mean {near[0]}?" if near else "name one of them.",
+        )
 
     @property
     def given(self) -> GivenByStack:

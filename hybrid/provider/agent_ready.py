@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from hybrid.errors import NotReadyError
 from hybrid.provider import process_folder
+from hybrid.provider.agent_diagnosis import AgentWatch, explained, wrong_place
 from hybrid.provider.connection import Clients, Connection, connection_record
 from hybrid.provider.definition import (
     Anything,
@@ -25,7 +26,6 @@ from hybrid.provider.definition import (
     Text,
 )
 from hybrid.provider.difference import Change
-from hybrid.provider.ecs_diagnosis import PLACE, AgentTasks, explained
 from hybrid.provider.properties import Properties, has_unknown
 from hybrid.provider.resource import Call, Existing, PartialError, Resource
 from hybrid.provider.runtime import socket_path
@@ -81,7 +81,13 @@ DEFINITION: Final = Definition(
             "the `directory` of the agent's Process, if it is one: when that ends again and again, so does the wait",
             required=False,
         ),
-        "ecs": PLACE,
+        "place": Property(
+            MapOf(Text()),
+            "where the agent runs, if its platform can be asked: errors then tell why it, or code servers, stopped. "
+            "`platform` names it; for `ecs` there are region, account, cluster, service and stack, the value of the "
+            "tag dagster-hybrid/stack on what the agent makes",
+            required=False,
+        ),
         "heartbeatTimeoutSeconds": Property(
             Number(1, 7200, whole=False),
             "how long an agent that was heard of may be missing before the wait ends. One that was just started is "
@@ -105,7 +111,7 @@ DEFINITION: Final = Definition(
 )
 
 # How long to wait says nothing about what is, and who takes which queue is only checked.
-_NO_REASON_TO_WAIT: Final = frozenset({"timeoutSeconds", "heartbeatTimeoutSeconds", "agentQueues", "queues", "ecs"})
+_NO_REASON_TO_WAIT: Final = frozenset({"timeoutSeconds", "heartbeatTimeoutSeconds", "agentQueues", "queues", "place"})
 _POLL_EMBEDDED: Final = 0.2  # seconds; the embedded Dagster+ is for one person
 _POLL: Final = 2.0
 _CRASHES: Final = 2  # one may be bad luck, such as Dagster+ away for a moment
@@ -126,7 +132,7 @@ class AgentReady(Resource):
         self._clients = clients
 
     def check(self, inputs: Properties) -> list[Failure]:
-        return [*_wrong_moment(inputs.get("heartbeatAfter")), *_unserved(inputs)]
+        return [*_wrong_moment(inputs.get("heartbeatAfter")), *wrong_place(inputs.get("place")), *_unserved(inputs)]
 
     def diff(self, old_inputs: Properties, outputs: Properties, inputs: Properties) -> list[Change]:
         # state of a release that had fewer inputs is no other wish
@@ -170,7 +176,7 @@ class AgentReady(Resource):
         deadline = time.monotonic() + inputs["timeoutSeconds"]
         absence = _Absence(inputs["heartbeatTimeoutSeconds"], heard=_stands_already(before, inputs))
         crashes = _Crashes(inputs.get("processDirectory"))
-        tasks = AgentTasks(inputs.get("ecs"))
+        watch = AgentWatch(inputs.get("place"))
         seen = _Seen(None, (), sorted(inputs["locations"]), (), {}, {})
         try:
             while True:
@@ -184,13 +190,13 @@ class AgentReady(Resource):
                 if time.monotonic() > deadline:
                     raise _late(seen, inputs)
                 crashes.look(inputs["agentLabel"])
-                tasks.look()
+                watch.look()
                 call.report.status(seen.progress(inputs))
                 call.wait(_POLL_EMBEDDED if connection.is_embedded else _POLL)
         except NotReadyError as error:
             outputs = _outputs(seen, inputs, before, ready=False)
-            missing = seen.agent is None and not tasks.has_told
-            told = explained(error, inputs.get("ecs"), connection.deployment, seen.unloaded, agent=missing)
+            missing = seen.agent is None and not watch.has_told
+            told = explained(error, inputs.get("place"), connection.deployment, seen.unloaded, agent=missing)
             raise PartialError(told, id=_id(inputs), outputs=outputs) from error
 
 

@@ -26,18 +26,6 @@ class AgentQueues:
 
 
 @dataclass(frozen=True)
-class EcsAgentPlace:
-    """The ECS service by which an agent runs."""
-
-    region: Input[str]
-    account: Input[str]
-    cluster: Input[str]
-    service: Input[str]
-    stack: Input[str]
-    """The value of the tag dagster-hybrid/stack on what the agent makes."""
-
-
-@dataclass(frozen=True)
 class AgentReadyArgs:
     """What to wait for."""
 
@@ -55,8 +43,9 @@ class AgentReadyArgs:
     """Give the agent's ``Process.started_at``, so that a predecessor that died does not count."""
     process_directory: Input[str] | None = None
     """The agent's ``ProcessArgs.directory``: a process that ends again and again is not waited for."""
-    ecs: EcsAgentPlace | None = None
-    """Errors then tell why the agent's tasks, or those of code servers, stopped."""
+    place: Mapping[str, Input[str]] | None = None
+    """Where the agent runs: `platform`, and what that platform's diagnosis needs (``agent_diagnosis``). Errors then
+    tell why the agent, or code servers, stopped."""
     heartbeat_timeout_seconds: Input[float] | None = None
     timeout_seconds: Input[float] | None = None
 

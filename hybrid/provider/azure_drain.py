@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from hybrid.errors import NotReadyError
 from hybrid.provider.agent_drain import RUNS, RUNS_VARIABLE, runs_on_delete
-from hybrid.provider.definition import Definition, Number, Property, Text
+from hybrid.provider.azure_place import OF_AGENT, AzureDoors
+from hybrid.provider.definition import Definition, Number, Property
 from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call, Existing, Resource
 
@@ -24,11 +24,7 @@ DEFINITION: Final = Definition(
     "launcher's tags is touched. The agent's app depends on it, and it depends on the environment and the agent's "
     "rights, so it is deleted between them.",
     inputs={
-        "subscription": Property(Text(), "the subscription's id", replaces=True),
-        "tenant": Property(Text(), "the directory's id; default: that of the login", required=False),
-        "resourceGroup": Property(Text(), "the name of the group with apps and jobs", replaces=True),
-        "environmentId": Property(Text(), "the environment's id in Azure Resource Manager", replaces=True),
-        "agentApp": Property(Text(), "the name of the agent's own app, which must be gone first", replaces=True),
+        **OF_AGENT,
         "runs": Property(
             RUNS,
             f"what happens to runs in progress; {RUNS_VARIABLE} overrules it. With `leave` they are stopped all the "
@@ -41,24 +37,6 @@ DEFINITION: Final = Definition(
 
 _POLL: Final = 5.0  # seconds
 _SHOWN: Final = 5
-
-
-class AzureDoors:
-    """The ways to Azure, one for each subscription, which all resources of an update share."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open: dict[tuple[str, str | None], Azure] = {}
-
-    def to(self, inputs: Properties) -> Azure:
-        """The door for inputs with ``subscription`` and perhaps ``tenant``."""
-        from hybrid.azure.session import Azure
-
-        key = str(inputs["subscription"]), inputs.get("tenant")
-        with self._lock:
-            if key not in self._open:
-                self._open[key] = Azure(*key)
-            return self._open[key]
 
 
 class AzureDrain(Resource):

@@ -14,7 +14,7 @@ from hybrid.provider.resource import Resource
 _CLIENTS: Final = ("connection", "Clients")
 _IMAGES: Final = ("location_image", "Images")
 _DOORS: Final = ("ecs_place", "Doors")
-_AZURE: Final = ("azure_drain", "AzureDoors")
+_AZURE: Final = ("azure_place", "AzureDoors")
 _LAUNCHING: Final = ("ecs_launch_check", "Launching")
 
 # The type's name in its token, its module here, its class, and what the resources of an update share.

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 REGION: Final = Property(Text(), "the region, as in eu-central-1")
 ACCOUNT: Final = Property(Text(), "the account's twelve digits; credentials of another one are refused")
 CLUSTER: Final = Property(Text(), "the cluster's name")
+OF_AGENT: Final[Mapping[str, Property]] = {
+    "region": REGION,
+    "account": ACCOUNT,
+    "cluster": CLUSTER,
+    "service": Property(Text(), "the name of the agent's service"),
+    "stack": Property(Text(), "the value of the tag dagster-hybrid/stack on what the agent makes"),
+}
+"""What ``AgentReady`` takes as ``place`` of the platform ``ecs``."""
 
 
 class Doors:

@@ -16,8 +16,6 @@ from hybrid.delivery.selection import Changes
 from hybrid.engine.recording import CHECKOUT
 from hybrid.engine.stack import Stack
 
-_OF_AGENTS: Final = {"docker": "agent/image", "ecs": "agent/mirror"}
-"""What the agent's own image is built from, where the stack builds it (stacks/docker.py, stacks/ecs.py)."""
 _PROJECT_FILES: Final = frozenset({"pyproject.toml", "setup.cfg", "setup.py"})
 """What of a requirement that is a folder says what is installed (hybrid/delivery/virtualenv.py)."""
 _WHOLE: Final = "(the whole folder)"
@@ -36,12 +34,12 @@ class ChangedContents:
     def of(cls, stack: Stack, root: Path, changes: Changes) -> ChangedContents:
         """``root``: the checkout. Raises ``HybridError`` for a .dockerignore that cannot be read."""
         found = cls()
-        kind = stack.who.settings.agent.kind
+        own = stack.who.settings.agent.image_folder
         for folder in stack.folders:
             if folder.kind == "folder":
                 found._take(stack, folder, root, changes)
-        if kind in _OF_AGENTS:
-            context = root / _OF_AGENTS[kind]
+        if own is not None:
+            context = root / own
             spec = ImageSpec(repository="agent", context=context, dockerfile=context / "Dockerfile")
             found._mark("agent-image", _sent(spec, changes))
         return found

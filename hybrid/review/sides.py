@@ -8,12 +8,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hybrid.delivery.difference import compared
 from hybrid.engine.stack import Stack
 from hybrid.redaction import redact
 from hybrid.review.document import BuildFileDiff, CostLine, Costs, KeyChange, LocationReview
+
+if TYPE_CHECKING:
+    from hybrid.costs.estimate import Estimate
 
 _LONGEST_DIFF: Final = 200_000  # characters of one file's
 _CENT: Final = 0.005
@@ -59,9 +62,7 @@ def build_file_diffs(head: Stack, root: Path, base: Stack | None, base_root: Pat
 
 def costs(head: Stack | None, base: Stack | None) -> Costs | None:
     """List prices before and after; None: the platform has none on either side."""
-    from hybrid.engine.footprint import monthly
-
-    before, after = (_estimated(stack, monthly) for stack in (base, head))
+    before, after = (_estimated(stack) for stack in (base, head))
     known = after or before
     if known is None:
         return None
@@ -80,8 +81,10 @@ def costs(head: Stack | None, base: Stack | None) -> Costs | None:
     )
 
 
-def _estimated(stack: Stack | None, monthly: Any) -> Any:
-    return monthly(stack) if stack is not None and stack.who.settings.agent.kind == "ecs" else None
+def _estimated(stack: Stack | None) -> Estimate | None:
+    from hybrid.platforms.choice import commands_of
+
+    return None if stack is None else commands_of(stack).monthly_cost()
 
 
 def _rendered(stack: Stack, root: Path) -> dict[str, str]:

@@ -92,7 +92,7 @@ class _Work:
         return self.subject.review(head, base, self.seen, standing=standing, policies=findings, locations=locations)
 
     def _previewed(self, head: Stack) -> tuple[Any, tuple[PolicyFinding, ...]]:
-        if self.withheld and head.who.settings.agent.kind == "local":
+        if self.withheld and not head.who.settings.agent.needs_images:
             self.parts.lacks("preview", _of_its_machine(self.name))
             return "failed", ()
         try:

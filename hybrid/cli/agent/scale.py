@@ -14,14 +14,10 @@ from hybrid.cli.stack import Json, Yes
 from hybrid.errors import NotReadyError, UsageError
 
 if TYPE_CHECKING:
-    from hybrid.aws.session import Aws
     from hybrid.engine.stack import Stack
+    from hybrid.platforms.commands import PlatformCommands
 
 _POLL_SECONDS = 5.0
-_REASONS = {
-    "docker": "a second agent on the same engine would go down with the first",
-    "local": "a second agent on this machine would go down with the first",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +38,7 @@ def scale(
     from hybrid.cli.console import answer_json, note
 
     standing = stack_named(stack)
-    _require_ecs(standing)
+    _require_replicas(standing)
     stacks.require_agreement(stack, yes, "agent scale")
     stacks.check_beforehand(stack)
     setting = AgentSetting(stack, "replicas")
@@ -51,18 +47,21 @@ def scale(
     outcome = setting.bring_up(stack)
     count = await_running(stack_named(stack), replicas)
     if as_json:
-        shown = {"service": count.of_service, "dagster_plus": count.in_dagster_plus}
+        shown = {"service": count.on_platform, "dagster_plus": count.in_dagster_plus}
         answer_json({"stack": stack, "replicas": replicas, "changes": outcome.changes, "running": shown})
     else:
-        note(f"Running tasks of the service: {count.of_service}; agents RUNNING in Dagster+: {count.in_dagster_plus}.")
+        note(f"Running on the platform: {count.on_platform}; agents RUNNING in Dagster+: {count.in_dagster_plus}.")
 
 
-def _require_ecs(stack: Stack) -> None:
-    kind = stack.who.settings.agent.kind
-    if kind != "ecs":
+def _require_replicas(stack: Stack) -> None:
+    from hybrid.cli.platform import platform_of
+
+    reason = platform_of(stack).single
+    if reason is not None:
         raise UsageError(
-            f"The agent of the stack '{stack.who.stack}' is of kind {kind} and has no replicas.",
-            why=f"Replicas are for an agent that must outlast a machine; {_REASONS.get(kind, 'here it has one')}.",
+            f"The agent of the stack '{stack.who.stack}' is of kind {stack.who.settings.agent.kind} and has no "
+            "replicas.",
+            why=f"Replicas are for an agent that must outlast a machine; {reason}.",
             next_step="for more, stand up a stack of kind ecs, or a second stack with a queue of its own "
             "(`hybrid:agent.queues`).",
         )
@@ -70,48 +69,43 @@ def _require_ecs(stack: Stack) -> None:
 
 @dataclass(frozen=True)
 class Running:
-    """How many agents there are: tasks of the service, and RUNNING ones with the stack's label in Dagster+, which
-    shows one that ended for about a minute more."""
+    """How many agents there are: those that the platform runs, and RUNNING ones with the stack's label in Dagster+,
+    which shows one that ended for about a minute more."""
 
-    of_service: int
+    on_platform: int
     in_dagster_plus: int
 
     def is_enough(self, replicas: int) -> bool:
-        return self.of_service == replicas and self.in_dagster_plus >= replicas
+        return self.on_platform == replicas and self.in_dagster_plus >= replicas
 
 
 def await_running(stack: Stack, replicas: int) -> Running:
     """Wait for so many, no longer than readiness may take. Raises ``NotReadyError``."""
-    from hybrid.aws.session import Aws
     from hybrid.cli.console import note
-    from hybrid.engine.ecs import EcsPlace
+    from hybrid.cli.platform import platform_of
 
-    place = EcsPlace.of(stack.who)
-    aws = Aws(place.region, place.account)
+    platform = platform_of(stack)
     bound = stack.who.settings.readiness.timeout_seconds
     deadline = time.monotonic() + bound
     said: Running | None = None
     while True:
-        found = _look(stack, aws, place.cluster, place.service)
+        found = _look(platform)
         if found.is_enough(replicas):
             return found
         if found != said:
-            note(f"waiting for {replicas}: {found.of_service} run, {found.in_dagster_plus} are RUNNING in Dagster+")
+            note(f"waiting for {replicas}: {found.on_platform} run, {found.in_dagster_plus} are RUNNING in Dagster+")
             said = found
         if time.monotonic() >= deadline:
             raise NotReadyError(
-                f"After {bound} s {found.of_service} of {replicas} agents run, and {found.in_dagster_plus} are RUNNING "
-                "in Dagster+.",
+                f"After {bound} s {found.on_platform} of {replicas} agents run, and {found.in_dagster_plus} are "
+                "RUNNING in Dagster+.",
                 next_step=f"`hybrid status {stack.who.stack}` and `hybrid agent logs {stack.who.stack}` say more.",
             )
         time.sleep(_POLL_SECONDS)
 
 
-def _look(stack: Stack, aws: Aws, cluster: str, service: str) -> Running:
-    from hybrid.aws.services import service_named
-    from hybrid.cli.dagster_plus import client_of
-
-    found = service_named(aws, cluster, service)
-    with client_of(stack.who) as client:
-        mine = [agent for agent in client.agents() if agent.label == stack.who.agent_label and agent.is_running]
-    return Running(found.running if found else 0, len(mine))
+def _look(platform: PlatformCommands) -> Running:
+    running, label = platform.agents_running(), platform.stack.who.agent_label
+    with platform.plus() as client:
+        mine = [agent for agent in client.agents() if agent.label == label and agent.is_running]
+    return Running(running, len(mine))

@@ -14,8 +14,7 @@ from hybrid.cli.stack import Json, Yes
 from hybrid.errors import HybridError, NotReadyError, SettingsError, UsageError
 
 if TYPE_CHECKING:
-    from hybrid.engine.ecs import EcsPlace
-    from hybrid.engine.stack import Stack
+    from hybrid.platforms.commands import PlatformCommands
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+|\.post\d+)?")
 _YAML_VARIABLE = "HYBRID_DAGSTER_YAML"  # in the agent's container (agent/ecs_task.py)
@@ -41,13 +40,11 @@ def upgrade(
     Examples: [bold]hybrid agent upgrade prod --check[/]  ·  [bold]hybrid agent upgrade prod --to 1.13.28[/]
     """
     from hybrid.cli.console import answer_json, note
+    from hybrid.cli.platform import platform_of
     from hybrid.cli.status import print_standing
-    from hybrid.engine.ecs import EcsPlace
 
-    standing = stack_named(stack)
-    _require_ecs(standing)
-    place = EcsPlace.of(standing.who)
-    plan = _plan(standing, place, to)
+    platform = platform_of(stack_named(stack))
+    plan = _plan(platform, _image(platform), to)
     if as_json:
         answer_json(plan.document())
     else:
@@ -68,7 +65,7 @@ def upgrade(
     stacks.require_agreement(stack, yes, "agent upgrade")
     stacks.check_beforehand(stack)
     setting = AgentSetting(stack, "image")
-    if plan.image != place.image:
+    if plan.image != plan.declared_image:
         setting.set(plan.image)
         note(f"{setting.shown} is {plan.image}.")
     setting.bring_up(stack)
@@ -94,7 +91,7 @@ class Plan:
     """Whether the agent's settings were judged by the schemas of the wanted version, which has to be installed here."""
     problems: list[str]
     unknown: str | None = None
-    """Why AWS did not tell what runs."""
+    """Why the platform did not tell what runs."""
 
     @property
     def changes_anything(self) -> bool:
@@ -115,25 +112,25 @@ class Plan:
         }
 
 
-def _plan(stack: Stack, place: EcsPlace, to: str | None) -> Plan:
+def _plan(platform: PlatformCommands, declared: str, to: str | None) -> Plan:
     from hybrid.engine.agent_yaml import installed_version, problems
 
     checkout = installed_version()
     wanted = to or checkout
     if not _VERSION.fullmatch(wanted):
         raise UsageError(f"'{wanted}' is no version.", next_step="give one such as --to 1.13.27.")
-    image = retagged(place.image, wanted)
-    told = _running(place)
+    image = retagged(declared, wanted)
+    told = platform.agent_running()
     found: list[str] = []
     checked = wanted == checkout and told.settings is not None
     if checked and told.settings is not None:
         found = problems(told.settings)
     return Plan(
-        stack=stack.who.stack,
-        running=_reported(stack),
+        stack=platform.stack.who.stack,
+        running=_reported(platform),
         running_image=told.image,
-        declared=version_in(place.image) or "?",
-        declared_image=place.image,
+        declared=version_in(declared) or "?",
+        declared_image=declared,
         wanted=wanted,
         image=image,
         checkout=checkout,
@@ -164,59 +161,33 @@ def retagged(image: str, version: str) -> str:
     return f"{image.partition('@')[0].removesuffix(f':{known}')}:{version}"
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What AWS says of the agent's task: its image and the text of its settings."""
-
-    image: str | None
-    settings: str | None
-    unknown: str | None = None
-
-
-def _running(place: EcsPlace) -> _Told:
-    from hybrid.aws.errors import AwsError
-    from hybrid.aws.services import service_named
-    from hybrid.aws.session import Aws
-
-    aws = Aws(place.region, place.account)
-    try:
-        service = service_named(aws, place.cluster, place.service)
-        if service is None or not service.is_active:
-            return _Told(None, None, f"there is no service {place.service} in the cluster {place.cluster}")
-        with aws.doing(f"look at the task definition of {place.service}"):
-            told: Any = aws.ecs.describe_task_definition(taskDefinition=service.task_definition)["taskDefinition"]
-    except AwsError as error:
-        return _Told(None, None, error.what)
-    container = (told.get("containerDefinitions") or [{}])[0]
-    variables = {each["name"]: each["value"] for each in container.get("environment", [])}
-    return _Told(container.get("image"), variables.get(_YAML_VARIABLE))
-
-
-def _reported(stack: Stack) -> list[str]:
+def _reported(platform: PlatformCommands) -> list[str]:
     """Versions of the stack's agents that are RUNNING, as they report them."""
     from hybrid.cli.console import note
-    from hybrid.cli.dagster_plus import client_of
 
+    label = platform.stack.who.agent_label
     try:
-        with client_of(stack.who) as client:
-            mine = [agent for agent in client.agents() if agent.label == stack.who.agent_label and agent.is_running]
+        with platform.plus() as client:
+            mine = [agent for agent in client.agents() if agent.label == label and agent.is_running]
     except HybridError as error:
         note(f"What the agents report is not known: {error.what}")
         return []
     return sorted({agent.metadata.get("version") or "?" for agent in mine})
 
 
-def _require_ecs(stack: Stack) -> None:
+def _image(platform: PlatformCommands) -> str:
+    """The image that the stack's file or its default names. Raises ``UsageError`` where the agent has none."""
     from hybrid.engine.agent_yaml import installed_version
 
-    kind = stack.who.settings.agent.kind
-    if kind != "ecs":
+    image, who = platform.agent_image, platform.stack.who
+    if image is None:
         raise UsageError(
-            f"The agent of the stack '{stack.who.stack}' is of kind {kind} and runs what this checkout has: "
-            f"dagster-cloud {installed_version()}.",
+            f"The agent of the stack '{who.stack}' is of kind {who.settings.agent.kind} and runs what this checkout "
+            f"has: dagster-cloud {installed_version()}.",
             why="Its version is pinned in pyproject.toml and requirements.lock, beside that of dagster.",
-            next_step=f"change them there, `make setup`, then `hybrid up {stack.who.stack}`: it starts the agent anew.",
+            next_step=f"change them there, `make setup`, then `hybrid up {who.stack}`: it starts the agent anew.",
         )
+    return image
 
 
 def _require_image(image: str) -> None:
@@ -251,7 +222,7 @@ def _print(plan: Plan) -> None:
     table.add_row("wanted", Text(plan.wanted, style="bold"), Text(plan.image))
     out.print(table)
     if plan.unknown:
-        note(f"What ECS runs is not known: {plan.unknown}")
+        note(f"What runs is not known: {plan.unknown}")
     if plan.problems:
         note("Its settings would be refused:\n" + "\n".join(plan.problems))
     elif plan.checked:
@@ -260,5 +231,5 @@ def _print(plan: Plan) -> None:
         note(
             f"The agent's settings were not judged by dagster-cloud {plan.wanted}: this checkout has {plan.checkout}."
             if plan.wanted != plan.checkout
-            else "The agent's settings were not judged: none could be read from ECS."
+            else "The agent's settings were not judged: none could be read from the platform."
         )

@@ -215,9 +215,7 @@ def _limits(stack: Stack) -> Limits:
     from hybrid.pipeline.loading import Limits
 
     settings = stack.who.settings
-    load = settings.readiness.timeout_seconds
-    if settings.agent.kind == "ecs":
-        load = max(load, settings.agent.timing(len(stack.folders)).locations_ready)
+    load = max(settings.readiness.timeout_seconds, settings.agent.locations_ready_seconds(len(stack.folders)))
     return Limits(settings.readiness.heartbeat_timeout_seconds, load)
 
 

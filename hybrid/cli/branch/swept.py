@@ -50,7 +50,7 @@ def _swept(around: Surroundings, images: Collection[str]) -> Swept:
     from hybrid.cli.locations.ecr_images import images as listed_in
     from hybrid.cli.locations.sweep import Broom, Outcome
     from hybrid.cli.locations.used_images import images_in_use
-    from hybrid.engine.ecs import ecr_registry
+    from hybrid.engine.ecr_registry import ecr_registry
 
     registry = ecr_registry(around.stack.who)
     if registry is None:
@@ -63,7 +63,7 @@ def _swept(around: Surroundings, images: Collection[str]) -> Swept:
         where, _, digest = image.partition("@")
         if where in own:
             ours.setdefault(where.removeprefix(f"{registry.host}/"), set()).add(digest)
-    used = images_in_use(around.workspace, around.stack, registry, aws)
+    used = images_in_use(around.workspace, around.stack, registry)
     going: list[EcrImage] = []
     kept: list[tuple[str, str]] = []
     for repository, digests in sorted(ours.items()):

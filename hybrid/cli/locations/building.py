@@ -96,10 +96,9 @@ def dockerfile(
     """
     from hybrid.cli.console import note
     from hybrid.cli.locations.images import dockerfile_of
-    from hybrid.cli.locations.selection import known
     from hybrid.engine.stack import Stack
 
-    folder = known(Stack.read(Workspace.of_this_checkout(), stack), name)
+    folder = Stack.read(Workspace.of_this_checkout(), stack).location(name)
     if folder.kind == "image":
         raise UsageError(f"The image of '{name}' is built elsewhere.", next_step="name a location that has a folder.")
     path, text = dockerfile_of(folder)

@@ -44,13 +44,12 @@ def check(names: Names = None, env: Environment = None, tests: Tests = False, as
     Examples: [bold]hybrid locations check[/]  ·  [bold]hybrid locations check prod hello --tests[/]
     """
     from hybrid.cli.console import answer_json
-    from hybrid.cli.locations.selection import known
     from hybrid.engine.stack import Stack
 
     workspace = Workspace.of_this_checkout()
     name, wanted = _stack_and_names(workspace, names or [], env)
     stack = Stack.read(workspace, name)
-    folders = tuple(known(stack, location) for location in dict.fromkeys(wanted)) or stack.folders
+    folders = tuple(stack.location(location) for location in dict.fromkeys(wanted)) or stack.folders
     checked = Checks(workspace, stack, tests=tests).run(folders)
     if as_json:
         passed = all(one.passed for one in checked)
@@ -183,7 +182,7 @@ class Checks:
         from hybrid.delivery.gate.definitions import LoadedCode
 
         settings = self.stack.who.settings
-        in_containers = settings.agent.kind != "local"
+        in_containers = settings.agent.needs_images
         given = {
             variable.name: variable.value
             for variable in settings.environment_variables
@@ -203,9 +202,7 @@ class Checks:
             document=location_document(folder, image=f"{folder.name.lower()}:checked" if in_containers else None),
             agent_version=version("dagster-cloud"),
             platform=settings.agent.kind,
-            networks=[getattr(settings.agent, "network", None) or f"hybrid-{self.stack.who.stack}"]
-            if settings.agent.kind == "docker"
-            else None,
+            networks=settings.agent.networks(self.stack.who.stack),
             given=self.stack.given,
             python_image=settings.images.python_image if in_containers else None,
             files=context_files(folder.folder, settings.environment),

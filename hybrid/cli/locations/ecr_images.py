@@ -12,7 +12,7 @@ from hybrid.aws.errors import AwsError, AwsNotFound
 
 if TYPE_CHECKING:
     from hybrid.aws.session import Aws
-    from hybrid.engine.ecs import EcrRegistry
+    from hybrid.engine.ecr_registry import EcrRegistry
 
 BATCH: Final = 100  # BatchDeleteImage and BatchGetImage take no more
 _INDEX: Final = ("image.index", "manifest.list")  # parts of the media types of manifests over several others

@@ -37,14 +37,13 @@ def pin(
     Examples: [bold]hybrid locations pin prod hello[/]  ·  [bold]hybrid locations pin prod hello ghcr.io/acme/x:1.2[/]
     """
     from hybrid.cli.console import answer_json, note
-    from hybrid.cli.locations.selection import known
     from hybrid.delivery.pins import StackFile
     from hybrid.engine.stack import Stack
 
     workspace = Workspace.of_this_checkout()
     file = StackFile(workspace.stack_file(stack))
     standing = Stack.read(workspace, stack)
-    known(standing, name)
+    standing.location(name)
     _require_images(standing)
     by_digest = _resolved(image) if image is not None else _loaded(standing, name)
     changed = file.pin(name, by_digest)
@@ -61,14 +60,13 @@ def unpin(stack: Named, name: Location, as_json: Json = False) -> None:
     Example: [bold]hybrid locations unpin prod hello[/]
     """
     from hybrid.cli.console import answer_json, note
-    from hybrid.cli.locations.selection import known
     from hybrid.delivery.pins import StackFile
     from hybrid.engine.stack import Stack
 
     workspace = Workspace.of_this_checkout()
     file = StackFile(workspace.stack_file(stack))
     if name not in file.pins:
-        known(Stack.read(workspace, stack), name)
+        Stack.read(workspace, stack).location(name)
     changed = file.unpin(name)
     if as_json:
         answer_json({"stack": stack, "location": name, "changed": changed})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,24 +44,11 @@ def selected(
     if only:
         by_name = {folder.name: folder for folder in stack.folders}
         for name in only:
-            known(stack, name)
+            stack.location(name)
         return tuple(by_name[name] for name in by_name if name in only)
     if changed_since is None:
         return stack.folders
     return _changed(stack, workspace, changed_since)
-
-
-def known(stack: Stack, name: str) -> CodeLocationFolder:
-    """The stack's location of that name. Raises ``UsageError`` with the names that it has."""
-    names = {folder.name: folder for folder in stack.folders}
-    if name in names:
-        return names[name]
-    near = difflib.get_close_matches(name, names, n=1)
-    raise UsageError(
-        f"The stack '{stack.who.stack}' has no code location '{name}'.",
-        why=f"It has: {', '.join(names) or 'none'}.",
-        next_step=f"did you mean {near[0]}?" if near else "name one of them.",
-    )
 
 
 def client(stack: Stack) -> PlusClient:

@@ -18,7 +18,7 @@ from hybrid.workspace import Workspace
 if TYPE_CHECKING:
     from hybrid.aws.session import Aws
     from hybrid.cli.locations.used_images import UsedImages
-    from hybrid.engine.ecs import EcrRegistry
+    from hybrid.engine.ecr_registry import EcrRegistry
     from hybrid.engine.stack import Stack
 
 _SHOWN = 8  # deployments that are named
@@ -104,7 +104,7 @@ class Broom:
     def of(cls, workspace: Workspace, name: str, keep: int, young: timedelta) -> Broom:
         """Raises ``UsageError`` for a stack whose images are elsewhere than in ECR."""
         from hybrid.aws.session import Aws
-        from hybrid.engine.ecs import ecr_registry
+        from hybrid.engine.ecr_registry import ecr_registry
         from hybrid.engine.stack import Stack
 
         stack = Stack.read(workspace, name)
@@ -154,7 +154,7 @@ class Broom:
     def _in_use(self) -> UsedImages:
         from hybrid.cli.locations.used_images import images_in_use
 
-        return images_in_use(self.workspace, self.stack, self.registry, self.aws)
+        return images_in_use(self.workspace, self.stack, self.registry)
 
 
 def removable(found: Sequence[EcrImage], used: UsedImages, keep: int, oldest: datetime) -> list[EcrImage]:

@@ -1,18 +1,18 @@
-"""Which images of a registry are in use: by code locations of every deployment, by pins, and by what runs on ECS."""
+"""Which images of a registry are in use: by code locations of every deployment, by pins, and by what runs on
+platforms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hybrid.errors import SettingsError
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
-    from hybrid.aws.session import Aws
-    from hybrid.engine.ecs import EcrRegistry, EcsPlace
+    from hybrid.engine.ecr_registry import EcrRegistry
     from hybrid.engine.stack import Stack
 
 _AT_ONCE: Final = 8
@@ -48,14 +48,14 @@ class UsedImages:
         return next((known[name] for name in (digest, *tags) if name in known), None)
 
 
-def images_in_use(workspace: Workspace, stack: Stack, registry: EcrRegistry, aws: Aws) -> UsedImages:
+def images_in_use(workspace: Workspace, stack: Stack, registry: EcrRegistry) -> UsedImages:
     """All that can be asked is asked, now. What cannot be asked is an error: nothing may be removed then."""
     used = UsedImages(registry.host, deployments=_deployments(stack))
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         for told in pool.map(lambda name: _of_deployment(stack, name), used.deployments):
             for reference, what in told:
                 used.add(reference, what)
-    for reference, what in _of_stack_files(workspace, registry, aws):
+    for reference, what in _of_stack_files(workspace, registry):
         used.add(reference, what)
     return used
 
@@ -103,12 +103,12 @@ def _of_deployment(stack: Stack, name: str) -> list[tuple[str | None, str]]:
     return told
 
 
-def _of_stack_files(workspace: Workspace, registry: EcrRegistry, aws: Aws) -> Iterator[tuple[str, str]]:
-    """Pins, images that are built elsewhere, and what runs in clusters of the registry's account."""
-    from hybrid.engine.ecs import EcsPlace
-    from hybrid.engine.stack import identity, stack_names
+def _of_stack_files(workspace: Workspace, registry: EcrRegistry) -> Iterator[tuple[str, str]]:
+    """Pins, images that are built elsewhere, and what runs on platforms."""
+    from hybrid.cli.platform import platform_of
+    from hybrid.engine.stack import Stack, identity, stack_names
 
-    seen: set[tuple[str, str]] = set()
+    asked: set[object] = set()
     for name in stack_names(workspace):
         who = identity(workspace, name)
         for location, image in who.settings.pins.items():
@@ -117,34 +117,4 @@ def _of_stack_files(workspace: Workspace, registry: EcrRegistry, aws: Aws) -> It
             elsewhere: object = getattr(served, "image", None)
             if isinstance(elsewhere, str):
                 yield elsewhere, f"{getattr(served, 'name', '?')} of the stack {name}"
-        if who.settings.agent.kind != "ecs":
-            continue
-        place = EcsPlace.of(who)
-        yield place.image, f"the agent of the stack {name}"
-        if place.account == registry.account and (place.region, place.cluster) not in seen:
-            seen.add((place.region, place.cluster))
-            yield from _of_cluster(aws, place)
-
-
-def _of_cluster(aws: Aws, place: EcsPlace) -> Iterator[tuple[str, str]]:
-    from hybrid.aws.services import services_in
-    from hybrid.aws.session import Aws
-    from hybrid.aws.tasks import unfinished_tasks
-
-    there = aws if aws.region == place.region else Aws(place.region, place.account)
-    definitions: dict[str, str] = {}
-    for service in services_in(there, place.cluster):
-        definitions.setdefault(service.task_definition, service.name)
-        for deployment in service.deployments:
-            definitions.setdefault(deployment.task_definition, service.name)
-    for task in unfinished_tasks(there, place.cluster):
-        definitions.setdefault(task.task_definition, f"task {task.id}")
-        for container in task.containers:
-            if container.image:
-                yield container.image, f"the task {task.id} in {place.cluster}"
-    for arn, name in definitions.items():
-        with there.doing(f"look at the task definition {arn.rpartition('/')[2]}"):
-            told: Any = there.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
-        for container in told.get("containerDefinitions", []):
-            if container.get("image"):
-                yield container["image"], f"{name} in {place.cluster}"
+        yield from platform_of(Stack(who, ())).images_in_use(registry.host, asked)

@@ -12,8 +12,9 @@ from typing import Any
 import boto3
 import pytest
 
-from hybrid.engine.ecs import EcsPlace
+from agent.ecs_spec import EcsAgentSpec
 from hybrid.engine.stack import Stack
+from hybrid.platforms.ecs_place import EcsPlace
 from hybrid.workspace import Workspace
 from tests.live.aws.conftest import ACCOUNT, STACK
 
@@ -33,7 +34,9 @@ def stack() -> Stack:
 
 @pytest.fixture(scope="module")
 def place(stack: Stack) -> EcsPlace:
-    return EcsPlace.of(stack.who, stack.location_names)
+    spec = stack.who.settings.agent
+    assert isinstance(spec, EcsAgentSpec)
+    return EcsPlace.of(stack.who, spec)
 
 
 def hybrid(*arguments: str) -> Any:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hybrid.aws.logs import LogLine
 from hybrid.aws.tags import location_hash
 from hybrid.cli.agent import shell
-from hybrid.cli.agent.logs import server_family
+from hybrid.platforms.ecs_logs import server_family
 from hybrid.plus import Run
 from tests.unit.cli.ecs_checkout import STACK, Call, Cluster, FakePlus
 

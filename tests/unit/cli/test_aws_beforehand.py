@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hybrid.cli.agent.logs import server_family
+from hybrid.platforms.ecs_logs import server_family
 from tests.unit.cli.ecs_checkout import ACCOUNT, STACK, Call, Cluster, FakePlus, Updates
 
 pytestmark = pytest.mark.unit

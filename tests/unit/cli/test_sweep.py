@@ -18,7 +18,7 @@ from hybrid.aws.session import Aws
 from hybrid.cli.locations import ecr_images, sweep
 from hybrid.cli.locations.ecr_images import BATCH, EcrImage
 from hybrid.cli.locations.used_images import UsedImages
-from hybrid.engine.ecs import EcrRegistry
+from hybrid.engine.ecr_registry import EcrRegistry
 from hybrid.engine.lock import UpdateLock
 from hybrid.plus import PlusForbidden, PlusUnreachable
 from hybrid.workspace import Workspace

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from hybrid.aws.tags import location_hash
-from hybrid.provider import agent_ready, ecs_diagnosis
+from hybrid.provider import agent_diagnosis, agent_ready
 from hybrid.provider.agent_ready import DEFINITION, AgentReady
+from hybrid.provider.properties import UNKNOWN
 from hybrid.provider.resource import PartialError
 from tests.unit.aws.motolab import ACCOUNT, CLUSTER, REGION, SERVICE, STACK, laboratory
 
 pytestmark = pytest.mark.unit
 
-PLACE = {"region": REGION, "account": ACCOUNT, "cluster": CLUSTER, "service": SERVICE, "stack": STACK}
+AWS = {"region": REGION, "account": ACCOUNT, "cluster": CLUSTER, "service": SERVICE, "stack": STACK}
+PLACE = {"platform": "ecs", **AWS}
 ENDED = {
     "status": "STOPPED",
     "stop_code": "EssentialContainerExited",
@@ -23,7 +25,7 @@ ENDED = {
 @pytest.fixture
 def lab(monkeypatch):
     monkeypatch.setattr(agent_ready, "_POLL", 0.0)
-    monkeypatch.setattr(ecs_diagnosis, "_EVERY", 0.0)
+    monkeypatch.setattr(agent_diagnosis, "_EVERY", 0.0)
     with laboratory(monkeypatch) as lab:
         yield lab
 
@@ -35,7 +37,7 @@ def resource(clients):
 
 @pytest.fixture
 def inputs(connection):
-    given = {"connection": connection, "agentLabel": "prod", "locations": {"hello": "1", "world": "1"}, "ecs": PLACE,
+    given = {"connection": connection, "agentLabel": "prod", "locations": {"hello": "1", "world": "1"}, "place": PLACE,
              "timeoutSeconds": 0.01}  # fmt: skip
     return DEFINITION.complete(given)
 
@@ -130,7 +132,7 @@ def test_where_aws_cannot_be_asked_the_error_stays_and_says_so(lab, resource, in
 
 def test_without_a_place_aws_is_not_asked(lab, resource, inputs, call):
     lab.calls.clear()
-    failed(resource, {name: value for name, value in inputs.items() if name != "ecs"}, call)
+    failed(resource, {name: value for name, value in inputs.items() if name != "place"}, call)
     assert lab.calls == []
 
 
@@ -141,5 +143,31 @@ def test_an_agent_that_stands_needs_no_service_in_ecs(lab, resource, plus, input
 
 
 def test_where_the_agent_runs_is_no_reason_to_wait_again(resource, inputs):
-    before = {name: value for name, value in inputs.items() if name != "ecs"}
+    before = {name: value for name, value in inputs.items() if name != "place"}
     assert resource.diff(before, {"ready": True}, inputs) == []
+
+
+def test_a_state_of_before_there_were_places_is_no_reason_to_wait_again(resource, plus, inputs, call, agent, location):
+    plus.listed_agents = [agent(label="prod")]
+    plus.statuses = [location("hello"), location("world")]
+    before = {**{name: value for name, value in inputs.items() if name != "place"}, "ecs": AWS}
+    found = resource.read("acme/prod/prod", DEFINITION.complete(before), {"ready": True}, call)
+    assert found.outputs["ready"], "a refresh looks at Dagster+, whatever the state calls the place"
+    assert resource.diff(before, found.outputs, inputs) == [], "the next `up` writes the place, and waits for nothing"
+
+
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        ({**PLACE, "platform": "moon"}, "place.platform"),
+        (AWS, "place.platform"),
+        ({name: value for name, value in PLACE.items() if name != "cluster"}, "place.cluster"),
+        ({**PLACE, "pod": "x"}, "place.pod"),
+    ],
+)
+def test_a_place_that_its_platform_cannot_be_asked_at_is_refused(resource, inputs, place, path):
+    assert [failure.path for failure in resource.check(inputs | {"place": place})] == [path]
+
+
+def test_a_place_that_is_not_known_yet_is_taken(resource, inputs):
+    assert resource.check(inputs | {"place": {**PLACE, "cluster": UNKNOWN, "service": UNKNOWN}}) == []

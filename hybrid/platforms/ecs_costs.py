@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from hybrid.costs.estimate import Estimate, Footprint, TaskSize, estimate
 from hybrid.costs.prices import US_EAST_1
 from hybrid.delivery.document import CONTEXTS
-from hybrid.errors import UsageError
 from stacks.aws_settings import AwsSettings, CreatedNetwork, NetworkSettings
 
 if TYPE_CHECKING:
@@ -20,19 +19,12 @@ if TYPE_CHECKING:
 _METRIC_ALARMS: Final = 3  # infra/alarms.py: down, CPU, memory; rules of EventBridge cost nothing
 
 
-def monthly(stack: Stack) -> Estimate:
-    """What the stack costs a month by list prices; runs, data and requests on top.
-
-    Raises ``UsageError`` for a stack that is not on ECS.
-    """
-    settings = stack.who.settings
-    if settings.aws is None or settings.agent.kind != "ecs":
-        raise UsageError(
-            f"The stack '{stack.who.stack}' costs nothing that there are list prices for.",
-            why=f"Its agent is of kind {settings.agent.kind}, on machines of your own.",
-            next_step="name a stack whose hybrid:agent has `kind: ecs`.",
-        )
-    return estimate(_footprint(settings.aws, settings.agent, stack.folders), US_EAST_1)
+def monthly(stack: Stack, spec: EcsAgentSpec) -> Estimate:
+    """What the stack costs a month by list prices; runs, data and requests on top."""
+    aws = stack.who.settings.aws
+    if aws is None:
+        raise TypeError("settings of an agent on ECS have `aws`: Settings holds it")
+    return estimate(_footprint(aws, spec, stack.folders), US_EAST_1)
 
 
 def _footprint(aws: AwsSettings, agent: EcsAgentSpec, folders: Sequence[CodeLocationFolder]) -> Footprint:
@@ -66,7 +58,7 @@ def _network(network: NetworkSettings, tasks: int) -> Footprint:
 
 def _server(agent: EcsAgentSpec, folder: CodeLocationFolder) -> TaskSize:
     """Every agent starts code servers of its own, so that replicas multiply them."""
-    own: Mapping[str, Any] = folder.container_context.get(CONTEXTS["ecs"]) or {}
+    own: Mapping[str, Any] = folder.container_context.get(CONTEXTS[agent.kind]) or {}
     said = {**agent.server_resources.launcher(), **(own.get("server_resources") or {})}
     return TaskSize(
         f"code server of {folder.name}",

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hybrid.engine.local_agent import stop_agent
-from hybrid.engine.stack import identity
-from hybrid.errors import UsageError
+from hybrid.engine.stack import Stack
+from hybrid.platforms.choice import commands_of
 from hybrid.provider import family, process_folder
 from hybrid.provider.process import DEFINITION
 from hybrid.provider.process_spec import ProcessSpec
@@ -33,9 +32,6 @@ class Silent:
 def workspace(tmp_path: Path) -> Workspace:
     (tmp_path / "stacks").mkdir()
     (tmp_path / "stacks" / "Pulumi.here.yaml").write_text("config: {}\n")
-    (tmp_path / "stacks" / "Pulumi.dock.yaml").write_text(
-        "config:\n  hybrid:agent: {kind: docker}\n  hybrid:registry: {address: x.io/a}\n"
-    )
     return Workspace(tmp_path)
 
 
@@ -50,16 +46,12 @@ def test_the_process_ends_with_its_supervisor_and_a_second_time_is_no_error(work
     spec = ProcessSpec.of(reveal(DEFINITION.complete(inputs)))
     running = Running(spec, Call(Silent(), threading.Event()))
     running.restarted()
+    agent = commands_of(Stack.read(workspace, "here"))
     try:
         assert running.status() is not None
-        stop_agent(workspace, identity(workspace, "here"))
+        assert agent.stop_agent()
         assert running.status() is None, "the next update finds it gone, and starts it"
         assert family.program(directory) is None
-        stop_agent(workspace, identity(workspace, "here"))
+        assert agent.stop_agent()
     finally:
         running.stop()
-
-
-def test_another_platform_has_no_such_process(workspace: Workspace) -> None:
-    with pytest.raises(UsageError, match="no process of this machine"):
-        stop_agent(workspace, identity(workspace, "dock"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hybrid.errors import HybridError
+from hybrid.platforms.commands import Remark, Shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from hybrid.aws.services import Service
     from hybrid.aws.tasks import Task
     from hybrid.costs.estimate import Estimate
-    from hybrid.engine.ecs import EcsPlace
+    from hybrid.platforms.ecs_place import EcsPlace
     from hybrid.plus import Agent
 
 _EVENTS = 3  # of the service that are shown when it is not as wanted
@@ -24,6 +25,8 @@ _EVENTS = 3  # of the service that are shown when it is not as wanted
 @dataclass(frozen=True)
 class EcsStanding:
     """How the stack stands in AWS. ``problem``: why AWS did not tell; then all else is empty."""
+
+    key: ClassVar[str] = "ecs"
 
     place: EcsPlace
     problem: HybridError | None = None
@@ -49,7 +52,6 @@ class EcsStanding:
         return None if self.made is None else _cost(self.made, self.sizes)
 
     def document(self) -> dict[str, Any]:
-        """The key ``ecs`` of ``status --json``."""
         made, cost = self.made, self.cost
         orphans = {server.service.arn for server in self.orphans}
         return {
@@ -68,14 +70,46 @@ class EcsStanding:
             "monthly_cost": cost.document() if cost else None,
         }
 
+    def shown(self) -> Iterator[Shown]:
+        from rich.table import Table
+        from rich.text import Text
+
+        yield Text(self.place.shown, style="bold") + Text(f"  cluster {self.place.cluster}")
+        if self.problem is not None:
+            yield Remark(f"AWS does not tell what stands there: {self.problem.sentence()}")
+            return
+        if self.made is None:
+            return
+        yield from _remarks(self.made)
+        table = Table(box=None, pad_edge=False, show_header=False)
+        _service_row(table, self)
+        orphans = {server.service.arn for server in self.orphans}
+        for server in self.made.servers:
+            _server_row(table, server, self.sizes, orphan=server.service.arn in orphans)
+        for task in self.made.runs:
+            table.add_row("run", Text(task.job or "?"), Text(task.status), Text(f"{task.run_id[:8]}  {_shown(task)}"))
+        for task in _on_their_own(self.made):
+            table.add_row("stray", Text(task.id), Text(task.status, style="yellow"), Text(_shown(task)))
+        yield table
+        if orphans:
+            yield Remark(
+                "Orphans are code servers of an agent that is gone; a running agent removes them once they are old "
+                "enough."
+            )
+        if self.cost is not None and self.cost.lines:
+            prices = self.cost.prices
+            yield (
+                f"What runs now costs about {self.cost.dollars:.0f} $ a month "
+                f"(list prices of {prices.region}, {prices.as_of}; without network, data and runs)"
+            )
+
 
 def ecs_standing(place: EcsPlace, agents: Sequence[Agent]) -> EcsStanding:
     """What AWS says. Its refusals, missing credentials too, are an answer: Dagster+'s side can be shown without."""
     from hybrid.aws.errors import AwsError
     from hybrid.aws.made import made_in
-    from hybrid.aws.session import Aws
 
-    aws = Aws(place.region, place.account)
+    aws = place.door()
     running = [agent.id for agent in agents if agent.is_running]
     try:
         made = made_in(aws, place.cluster, place.service, place.base)
@@ -194,63 +228,37 @@ def _version(image: str | None) -> str | None:
     return tag or None
 
 
-def print_ecs(standing: EcsStanding) -> None:
-    """A block of lines below what Dagster+ says."""
-    from rich.table import Table
-    from rich.text import Text
+def _remarks(made: Made) -> Iterator[Remark]:
+    """What the agent's service has said of late, when it is not as wanted."""
+    service = made.agent
+    if service is not None and not _is_well(service):
+        for event in service.events[:_EVENTS]:
+            yield Remark(event.message)
 
-    from hybrid.cli.console import note, out
 
-    out.print(Text(standing.place.shown, style="bold") + Text(f"  cluster {standing.place.cluster}"))
-    if standing.problem is not None:
-        note(f"AWS does not tell what stands there: {standing.problem.sentence()}")
-        return
-    if standing.made is None:
-        return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    _service_row(table, standing)
-    orphans = {server.service.arn for server in standing.orphans}
-    for server in standing.made.servers:
-        _server_row(table, server, standing.sizes, orphan=server.service.arn in orphans)
-    for task in standing.made.runs:
-        table.add_row("run", Text(task.job or "?"), Text(task.status), Text(f"{task.run_id[:8]}  {_shown(task)}"))
-    for task in _on_their_own(standing.made):
-        table.add_row("stray", Text(task.id), Text(task.status, style="yellow"), Text(_shown(task)))
-    out.print(table)
-    if orphans:
-        note(
-            "Orphans are code servers of an agent that is gone; a running agent removes them once they are old enough."
-        )
-    if standing.cost is not None and standing.cost.lines:
-        prices = standing.cost.prices
-        out.print(
-            f"What runs now costs about {standing.cost.dollars:.0f} $ a month "
-            f"(list prices of {prices.region}, {prices.as_of}; without network, data and runs)"
-        )
+def _is_well(service: Service) -> bool:
+    return service.running == service.desired and service.is_active and _state(service) != "FAILED"
+
+
+def _state(service: Service) -> str:
+    return service.primary.rollout if service.primary else service.status
 
 
 def _service_row(table: Table, standing: EcsStanding) -> None:
     from rich.text import Text
-
-    from hybrid.cli.console import note
 
     service = standing.made.agent if standing.made else None
     if service is None:
         name = standing.place.service
         table.add_row("service", Text(name), Text("NOT THERE", style="red"), "the cluster has none of this name")
         return
-    deployment = service.primary
-    state = deployment.rollout if deployment else service.status
-    healthy = service.running == service.desired and service.is_active and state != "FAILED"
-    count = Text(f"{service.running}/{service.desired} running", style="green" if healthy else "red")
+    state = _state(service)
+    count = Text(f"{service.running}/{service.desired} running", style="green" if _is_well(service) else "red")
     health = ", ".join(sorted({task.health for task in standing.made.agent_tasks})) if standing.made else ""
     made = standing.made
     revision = (_running_definition(made) if made else service.task_definition).rpartition("/")[2]
     version = _version(standing.image) or standing.image or "?"
     table.add_row("service", Text(service.name), count, Text(f"{revision}  {version}  {health}  {state}".strip()))
-    if not healthy:
-        for event in service.events[:_EVENTS]:
-            note(event.message)
 
 
 def _server_row(table: Table, server: CodeServer, idle: Mapping[str, tuple[str, str]], *, orphan: bool) -> None:
