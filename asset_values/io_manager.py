@@ -72,13 +72,14 @@ def adls2_pickle_io_manager(_context: InitResourceContext) -> UPathIOManager:
     account = _needed(ACCOUNT, "the storage account in which asset values lie", "adls2_pickle_io_manager")
     container = _needed(CONTAINER, "the container in which asset values lie", "adls2_pickle_io_manager")
     credential = DefaultAzureCredential()
-    return PickledObjectADLS2IOManager(
+    manager: UPathIOManager = PickledObjectADLS2IOManager(
         file_system=container,
         adls2_client=create_adls2_client(account, credential),
         blob_client=create_blob_client(account, credential),
         lease_client_constructor=DataLakeLeaseClient,
         prefix=(os.environ.get(PREFIX) or DEFAULT_PREFIX).strip("/"),
     )
+    return manager
 
 
 @io_manager(description=f"Pickles in the folder {FOLDER}.")
