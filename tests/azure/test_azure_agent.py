@@ -127,6 +127,9 @@ def _is_terminated(lab: AzureLab) -> None:
     )
     lab.plus.ask("mutation($id: String!) { terminateRun(runId: $id) { __typename } }", id=run)
     lab.until(lambda: lab.plus.run(run)["status"] == "CANCELED", seconds=60, what="the run is terminated")
-    kept = {job.body["tags"]["dagster-run-id"] for job in lab.arm.named("jobs")}
-    assert run not in kept, "its job is deleted"
-    assert kept, "that of the run that succeeded stays, and only the drain removes it"
+
+    def kept() -> set[str]:
+        return {job.body["tags"]["dagster-run-id"] for job in lab.arm.named("jobs")}
+
+    lab.until(lambda: run not in kept(), seconds=30, what="its job is deleted")
+    assert kept(), "that of the run that succeeded stays, and only the drain removes it"

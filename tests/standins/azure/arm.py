@@ -121,6 +121,8 @@ class FakeArm:
                 return self._allowed(who, "managedEnvironments/read", path) or self._environment(path)
             case ("GET", ["containerApps" | "jobs" as kind]):
                 return self._allowed(who, f"{kind}/read", self.place.group_id) or self._list(kind)
+            case ("GET", ["containerApps", name, "revisions"]):
+                return self._allowed(who, "containerApps/revisions/read", path) or self._revisions(name)
             case ("GET", ["containerApps" | "jobs" as kind, name]):
                 return self._allowed(who, f"{kind}/read", path) or self._get(kind, name)
             case ("PUT", ["containerApps" | "jobs" as kind, name]):
@@ -171,6 +173,15 @@ class FakeArm:
     def _get(self, kind: str, name: str) -> Answer:
         found = self.things.get((kind, name))
         return _absent(name) if found is None else Answer(200, self._shown(found))
+
+    def _revisions(self, name: str) -> Answer:
+        found = self.things.get(("containerApps", name))
+        if found is None:
+            return _absent(name)
+        up = all(container.exit_code is None for container in found.containers)
+        state = {"runningState": "Running" if up else "Failed", "healthState": "None", "replicas": 1, "active": True}
+        shown = {"name": f"{name}--0000001", "properties": {**state, "template": found.body["properties"]["template"]}}
+        return Answer(200, {"value": [shown]})
 
     def _put(self, kind: str, name: str, body: dict[str, Any]) -> Answer:
         wrong = list(complaints(kind, name, body))
