@@ -110,6 +110,9 @@ class AnyAgentSpec(Spec):
     cloud: ClassVar[str | None] = None
     """The key of `hybrid:` that says where in a cloud the stack stands: needed, and for this platform alone."""
 
+    image_platforms: ClassVar[tuple[str, ...]] = ()
+    """What images of locations are built for unless the settings say it, as `linux/amd64`; none: what builds them."""
+
     image_folder: ClassVar[str | None] = None
     """The folder, from the checkout's root, that the stack builds the agent's own image from; None: from none."""
 
@@ -178,6 +181,12 @@ class AnyAgentSpec(Spec):
     def variable_names(self) -> frozenset[str]:
         """Plain variables of all code that these settings give."""
         return frozenset(self.environment)
+
+    @property
+    def starts_at_boot(self) -> bool:
+        """Whether the agent is a service of this machine's user, and what it needs on this machine has to be one,
+        too."""
+        return False
 
     @property
     def packages(self) -> Mapping[str, str]:

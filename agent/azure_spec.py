@@ -64,6 +64,7 @@ class AzureAgentSpec(AnyAgentSpec):
     makes_bucket: ClassVar[bool] = True
     needs_organization: ClassVar[bool] = True
     cloud: ClassVar[str | None] = "azure"
+    image_platforms: ClassVar[tuple[str, ...]] = ("linux/amd64",)
 
     kind: Literal["azure"] = "azure"
     """The platform on which the agent lives. `azure`: Azure Container Apps."""

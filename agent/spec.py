@@ -75,6 +75,10 @@ class LocalAgentSpec(AnyAgentSpec):
     code_server_metrics: bool = False
     """Whether each code server's processor and memory use is sent too. Default false, which is Dagster's own."""
 
+    @property
+    def starts_at_boot(self) -> bool:
+        return self.survives_reboot
+
 
 SPECS: Final[Mapping[str, type[AnyAgentSpec]]] = {
     spec.model_fields["kind"].default: spec for spec in (LocalAgentSpec, DockerAgentSpec, EcsAgentSpec, AzureAgentSpec)

@@ -25,6 +25,7 @@ from infra.azure_registry import AzureRegistry, AzureRegistryArgs
 from infra.azure_storage import AzureStorage, AzureStorageArgs
 from infra.azure_vault import AzureVault, AzureVaultArgs
 from stacks import azure_ground
+from stacks.azure_facts import AzureFacts
 from stacks.azure_settings import AzureSettings
 from stacks.containers import ContainerLocations
 from stacks.identity import StackIdentity
@@ -54,11 +55,9 @@ class AzurePlatform:
         cls, who: StackIdentity, workspace: Workspace, spec: AzureAgentSpec, folders: tuple[CodeLocationFolder, ...]
     ) -> AzurePlatform:
         """Raises ``AzureError`` and ``SettingsError`` for what would stop the update half-way."""
-        names, settings = who.azure, who.settings.azure
-        if names is None or settings is None:
-            raise TypeError("settings of an agent in Azure have `azure`: Settings holds it")
-        azure_ground.check(names, settings)
-        return cls(who, workspace, spec, folders, names, settings)
+        facts = AzureFacts(who)
+        azure_ground.check(facts.names, facts.azure)
+        return cls(who, workspace, spec, folders, facts.names, facts.azure)
 
     @property
     def process_directory(self) -> None:

@@ -76,7 +76,7 @@ class ContainerLocations:
                 document=location_document(folder, image=f"{folder.name.lower()}:checked"),
                 platform=self.who.settings.agent.kind,
                 networks=self.who.settings.agent.networks(self.who.stack),
-                given=given_by(self.who.settings).document(),
+                given=given_by(self.who).document(),
                 files=[str(file) for file in context_files(folder.folder, self.who.settings.environment)],
                 content_hash=content_hash(folder.folder),
                 agent_version=version("dagster-cloud"),

@@ -8,8 +8,8 @@ from typing import Any
 
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.delivery.document import location_document
-from infra.place import Place
 from stacks.identity import StackIdentity
+from stacks.platform_facts import facts_of
 from stacks.stored_values import in_context
 
 
@@ -19,10 +19,7 @@ def document_of_image(
     """Of a location that runs from ``image``, by an agent that runs containers. ``full``: whether it is for the full
     deployment; the code of a branch deployment must not write over its stored values."""
     document = location_document(folder, image=image, platform=who.settings.agent.kind)
-    role = location_role_arn(who, folder.name)
-    if role is not None:
-        context = document.setdefault("container_context", {}).setdefault("ecs", {})
-        context.setdefault("task_role_arn", role)
+    facts_of(who).complete(document, folder.name)
     return in_context(who, document) if full else document
 
 
@@ -34,18 +31,3 @@ def document_of_folder(who: StackIdentity, folder: CodeLocationFolder, executabl
         executable_path=str(executable),
         working_directory=str(folder.working_directory),
     )
-
-
-def location_role(location: str) -> str:
-    """What a role of a location's own is for, which its name says."""
-    return f"location-{location}"
-
-
-def location_role_arn(who: StackIdentity, location: str) -> str | None:
-    """The role of the location's own that the settings give it on ECS; None: it has that of all, which is the
-    launcher's."""
-    names, aws = who.ecs, who.settings.aws
-    if names is None or aws is None or location not in aws.location_roles:
-        return None
-    place = Place(names.account, names.region, names.partition)
-    return place.global_arn("iam", f"role{aws.role_path}{names.role(location_role(location))}")

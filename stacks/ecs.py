@@ -41,6 +41,7 @@ from infra.secret import Secret, SecretArgs
 from stacks.aws_settings import AlarmSettings, AwsSettings
 from stacks.containers import ContainerLocations
 from stacks.documents import document_of_image
+from stacks.ecs_facts import EcsFacts
 from stacks.ecs_images import own_repositories, repositories_elsewhere, repository_arns
 from stacks.ecs_network import EcsNetwork, ecs_network
 from stacks.ecs_roles import ASSETS, COMPUTE_LOGS, EcsRoles, PulledFrom
@@ -73,10 +74,9 @@ class EcsPlatform:
         cls, who: StackIdentity, workspace: Workspace, spec: EcsAgentSpec, folders: tuple[CodeLocationFolder, ...]
     ) -> EcsPlatform:
         """Raises ``AwsError`` for credentials that are missing, expired or of another account."""
-        names, settings = who.ecs, who.settings.aws
-        if names is None or settings is None:
-            raise TypeError("settings of an agent on ECS have `aws`: Settings holds it")
-        platform = cls(who, workspace, spec, folders, names, settings)
+        facts = EcsFacts(who)
+        names = facts.names
+        platform = cls(who, workspace, spec, folders, names, facts.aws)
         repositories = [names.repository(each) for each in platform._wanted_repositories()]
         platform.kept = look(names, platform._bucket_name, repositories, platform.tags)
         return platform
@@ -360,7 +360,7 @@ class EcsPlatform:
 
     @property
     def _bucket_name(self) -> str:
-        return self.settings.storage.name or self.names.bucket
+        return EcsFacts(self.who).bucket.name
 
     @property
     def _bucket_variables(self) -> dict[str, str]:

@@ -28,7 +28,7 @@ from infra.statements import Statement, policy_text
 from stacks import asset_value_settings
 from stacks.asset_value_settings import WRITER, WriterSettings
 from stacks.aws_settings import AwsSettings, CiSettings
-from stacks.documents import location_role
+from stacks.ecs_facts import location_role
 
 ASSETS = f"{asset_value_settings.ASSETS}/"
 """Where in the bucket the values of assets lie."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pulumi
 
-from agent.spec import LocalAgentSpec
 from hybrid.provider.resources import Process, ProcessArgs
 from stacks.identity import StackIdentity, release
 
@@ -50,7 +49,7 @@ class EmbeddedDagsterPlus(pulumi.ComponentResource):
                 working_directory=str(who.folder.root),
                 port=settings.port,
                 stop_timeout_seconds=10,  # it ends in under one
-                survives_reboot=isinstance(agent, LocalAgentSpec) and agent.survives_reboot,
+                survives_reboot=agent.starts_at_boot,
                 environment={"HYBRID_RELEASE": release()},
                 readiness_url=f"{who.endpoint.url}/health",
                 remove_on_delete=[] if settings.keep_history else [str(who.folder.emulator), str(who.folder.storage)],

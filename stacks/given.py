@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hybrid.delivery.dependencies import ASSET_VALUES
 from hybrid.delivery.gate.given import GivenByStack
-from stacks.settings import Settings
+from stacks.identity import StackIdentity
+from stacks.platform_facts import facts_of
 
 BUCKET_VARIABLE = "HYBRID_BUCKET"
 """By which code finds the bucket."""
@@ -17,16 +18,16 @@ _FOR_STORED_VALUES = {
 }
 
 
-def given_by(settings: Settings) -> GivenByStack:
+def given_by(who: StackIdentity) -> GivenByStack:
     """Packages alone where the agent's launcher takes what comes twice."""
-    spec = settings.agent
+    settings, spec = who.settings, who.settings.agent
     packages = {**spec.packages, **(_FOR_STORED_VALUES if settings.asset_values.io_manager else {})}
     if not spec.refuses_repetition:
         return GivenByStack(packages=packages)
     bucket = (BUCKET_VARIABLE, PREFIX_VARIABLE) if spec.makes_bucket else ()
     return GivenByStack(
         packages=packages,
-        tags=tuple(sorted(settings.aws.tags)) if settings.aws else (),
+        tags=facts_of(who).tags,
         variables=tuple(sorted({*bucket, *spec.variable_names})),
         secrets=spec.secret_names,
     )

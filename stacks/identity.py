@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from agent.azure_names import AzureNames
-from agent.ecs_names import EcsNames
 from hybrid import __version__
 from hybrid.plus import Endpoint
 from hybrid.workspace import StackFolder, Workspace
@@ -51,22 +49,6 @@ class StackIdentity:
     def agent_label(self) -> str:
         """How the agent calls itself in Dagster+: its own label, else the stack's name."""
         return self.settings.agent.label or f"hybrid-{self.stack}"
-
-    @property
-    def ecs(self) -> EcsNames | None:
-        """What an ECS stack calls its things; None on other platforms."""
-        aws = self.settings.aws
-        return None if aws is None else EcsNames.of(self.stack, aws.account, aws.region, base=aws.name)
-
-    @property
-    def azure(self) -> AzureNames | None:
-        """What an Azure stack calls its things; None on other platforms."""
-        azure = self.settings.azure
-        if azure is None:
-            return None
-        return AzureNames.of(
-            self.stack, azure.subscription, azure.location, base=azure.name, resource_group=azure.resource_group
-        )
 
     @property
     def page(self) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
 
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.delivery.images.revision import revision_labels
@@ -15,21 +14,16 @@ from hybrid.delivery.images.spec import ImageSpec
 from hybrid.delivery.repository import repository_of
 from hybrid.errors import SettingsError
 from stacks.identity import StackIdentity
-
-_PLATFORMS: Final = {"azure": ("linux/amd64",)}
-"""What can run there at all, whatever machine builds."""
+from stacks.platform_facts import facts_of
 
 
 def registry_address(who: StackIdentity) -> str:
     """Raises ``SettingsError`` for a stack that names no registry."""
     if who.settings.registry is not None:
         return who.settings.registry.address
-    if who.ecs is not None:
-        return f"{who.ecs.registry}/{who.ecs.base}"
-    if who.azure is not None and who.settings.azure is not None:
-        registry = who.settings.azure.registry
-        name = who.azure.registry if registry.id is None else registry.id.rpartition("/")[2].lower()
-        return f"{name}.azurecr.io/{registry.path or who.azure.base}"
+    own = facts_of(who).registry
+    if own is not None:
+        return own
     raise SettingsError(
         f"The stack '{who.stack}' has no registry.",
         why="A local agent runs its locations from their folders; it needs no images.",
@@ -46,7 +40,7 @@ def image_spec(who: StackIdentity, folder: CodeLocationFolder) -> ImageSpec:
         context=folder.build.directory,
         dockerfile=dockerfile if dockerfile.is_file() else None,
         arguments={"PYTHON_IMAGE": images.python_image, **images.arguments},
-        platforms=images.platforms or _PLATFORMS.get(who.settings.agent.kind, ()),
+        platforms=images.platforms or who.settings.agent.image_platforms,
         secrets=build_secrets(who),
         labels={"org.opencontainers.image.title": folder.name, **_revision(folder.folder.parent)},
     )

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hybrid.delivery.document import CONTEXTS
-from infra.place import Place
-from stacks.asset_value_settings import WRITER
 from stacks.identity import StackIdentity
+from stacks.platform_facts import facts_of
 
 MODULE_VARIABLE: Final = "DAGSTER_DEFAULT_IO_MANAGER_MODULE"
 """Read by Dagster wherever a definition names no IO manager (dagster/_core/definitions/job_definition.py)."""
@@ -18,7 +17,6 @@ ATTRIBUTE_VARIABLE: Final = "DAGSTER_DEFAULT_IO_MANAGER_ATTRIBUTE"
 
 _MODULE: Final = "asset_values.io_manager"
 _ATTRIBUTES: Final = {"bucket": "s3_pickle_io_manager", "folder": "folder_pickle_io_manager"}
-_IN_AZURE: Final = "adls2_pickle_io_manager"
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,10 @@ def stored_values_place(who: StackIdentity) -> StoredValuesPlace | None:
     settings = who.settings.asset_values
     if settings.folder is not None:
         return StoredValuesPlace(folder=settings.folder) if not who.settings.agent.needs_images else None
-    names, aws = who.ecs, who.settings.aws
-    if names is not None and aws is not None:
-        own = aws.storage.name or names.bucket
-        region = settings.region or (names.region if settings.endpoint is None else None)
-        return StoredValuesPlace(settings.bucket or own, settings.prefix, region, settings.endpoint)
+    own = facts_of(who).bucket
+    if own is not None:
+        region = settings.region or (own.region if settings.endpoint is None else None)
+        return StoredValuesPlace(settings.bucket or own.name, settings.prefix, region, settings.endpoint)
     if settings.bucket is None:
         return None
     return StoredValuesPlace(settings.bucket, settings.prefix, settings.region, settings.endpoint)
@@ -65,11 +62,8 @@ def stored_values_place(who: StackIdentity) -> StoredValuesPlace | None:
 
 def stored_values_writer(who: StackIdentity) -> tuple[str, str] | None:
     """The ARN of the role that a copy on Serverless takes, and the external id that it says; None: there is none."""
-    writer, names, aws = who.settings.asset_values.writer, who.ecs, who.settings.aws
-    if writer is None or names is None or aws is None:
-        return None
-    place = Place(names.account, names.region, names.partition)
-    return place.global_arn("iam", f"role{aws.role_path}{names.role(WRITER)}"), writer.external_id
+    writer, role = who.settings.asset_values.writer, facts_of(who).writer_role
+    return None if writer is None or role is None else (role, writer.external_id)
 
 
 def stored_value_variables(who: StackIdentity) -> dict[str, str]:
@@ -84,15 +78,9 @@ def stored_value_variables(who: StackIdentity) -> dict[str, str]:
     chosen = {MODULE_VARIABLE: _MODULE, ATTRIBUTE_VARIABLE: _ATTRIBUTES[settings.kind]}
     if settings.folder is not None:
         return {**chosen, "ASSET_VALUES_FOLDER": settings.folder}
-    if who.azure is not None and who.settings.azure is not None and settings.bucket is None:
-        storage = who.settings.azure.storage
-        return {
-            **chosen,
-            ATTRIBUTE_VARIABLE: _IN_AZURE,
-            "ASSET_VALUES_ACCOUNT": storage.account or who.azure.storage_account,
-            "ASSET_VALUES_CONTAINER": storage.container,
-            "ASSET_VALUES_PREFIX": settings.prefix,
-        }
+    own = facts_of(who).store_variables(settings.prefix)
+    if own is not None and settings.bucket is None:
+        return {**chosen, **own}
     place = stored_values_place(who)
     if place is None or place.bucket is None:
         raise TypeError("settings with an IO manager have a bucket or a folder: Settings holds it")

@@ -32,7 +32,7 @@ def costs(stack: StackName, as_json: Json = False) -> None:
     if found is None:
         raise UsageError(
             f"The stack '{stack}' costs nothing that there are list prices for.",
-            why=f"Its agent is of kind {standing.who.settings.agent.kind}, on machines of your own.",
+            why=f"Its agent is of kind {standing.who.settings.agent.kind}, for which there are none.",
             next_step="name a stack whose hybrid:agent has `kind: ecs`.",
         )
     if as_json:

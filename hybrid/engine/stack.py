@@ -54,7 +54,7 @@ class Stack:
         """What the stack gives to the code of all locations, and asks of it."""
         from stacks.given import given_by
 
-        return given_by(self.who.settings)
+        return given_by(self.who)
 
     def document(
         self,

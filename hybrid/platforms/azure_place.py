@@ -36,9 +36,10 @@ class AzurePlace:
 
     @classmethod
     def of(cls, who: StackIdentity) -> AzurePlace:
-        names, settings = who.azure, who.settings.azure
-        if names is None or settings is None:
-            raise TypeError("settings of an agent in Azure have `azure`: Settings holds it")
+        from stacks.azure_facts import AzureFacts
+
+        facts = AzureFacts(who)
+        names, settings = facts.names, facts.azure
         return cls(
             stack=who.stack,
             base=names.base,

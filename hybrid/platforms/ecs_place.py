@@ -31,9 +31,9 @@ class EcsPlace:
     @classmethod
     def of(cls, who: StackIdentity, spec: EcsAgentSpec) -> EcsPlace:
         """``spec``: the agent's, of the stack's settings."""
-        names = who.ecs
-        if names is None:
-            raise TypeError("settings of an agent on ECS have `aws`: Settings holds it")
+        from stacks.ecs_facts import EcsFacts
+
+        names = EcsFacts(who).names
         return cls(
             stack=who.stack,
             base=names.base,

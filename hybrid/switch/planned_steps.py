@@ -6,25 +6,21 @@ Names and order are those of the walk. Times are assumptions, stated with each; 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from hybrid.switch.plan import PlannedStep, Span, Strategy, Undo
+from hybrid.switch.platform_times import times_on
 
 _HARMLESS: Final = frozenset({"switch", "serve", "loaded"})
 """By queue: whatever becomes of them, locations keep their agent."""
-_STANDS: Final = {"local": (20.0, 120.0), "docker": (30.0, 240.0), "ecs": (180.0, 600.0)}
-"""A platform stood up without images: processes; containers; network, cluster and roles in AWS."""
-_HEARTBEAT: Final = {"local": (3.0, 30.0), "docker": (3.0, 45.0), "ecs": (30.0, 90.0)}
-"""An agent from its start to RUNNING: it reports every 30 s, and a task on Fargate starts in half a minute."""
-_LOADS: Final = {"local": (3.0, 30.0), "docker": (5.0, 60.0), "ecs": (45.0, 240.0)}
-"""All locations, which load beside each other, from images that are pulled for the first time on ECS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """What times depend on. ``runs`` in progress, None: not known."""
 
-    agent: Literal["local", "docker", "ecs", "azure"]
+    agent: str
+    """Its kind."""
     locations: int
     assets: int
     assets_known: bool
@@ -53,7 +49,7 @@ def downtime(planned: tuple[PlannedStep, ...], strategy: Strategy) -> Span:
 
 def _before(sizes: Sizes) -> tuple[PlannedStep, ...]:
     built = Span(20.0 * sizes.locations, 300.0 * sizes.locations)
-    stands = Span(*_STANDS[sizes.agent])
+    stands = Span(*times_on(sizes.agent).stands)
     copied = _copied(sizes)
     return (
         PlannedStep(
@@ -88,7 +84,8 @@ def _before(sizes: Sizes) -> tuple[PlannedStep, ...]:
             Undo.FREE,
             "There is nothing to undo.",
             Span(
-                *_HEARTBEAT[sizes.agent], "an agent reports every 30 s; a task on Fargate takes half a minute to start"
+                *times_on(sizes.agent).heartbeat,
+                "an agent reports every 30 s; a task in a cloud takes half a minute to start",
             ),
         ),
         PlannedStep(
@@ -138,7 +135,7 @@ def _on_queue(before: tuple[PlannedStep, ...]) -> tuple[PlannedStep, ...]:
 
 
 def _moved(sizes: Sizes) -> tuple[PlannedStep, ...]:
-    low, high = _LOADS[sizes.agent]
+    low, high = times_on(sizes.agent).loads
     return (
         PlannedStep(
             "move",
@@ -238,7 +235,7 @@ def _still(sizes: Sizes) -> tuple[PlannedStep, ...]:
 
 def _over(sizes: Sizes, strategy: Strategy) -> tuple[PlannedStep, ...]:
     by_queue = strategy is Strategy.BY_QUEUE
-    low, high = (1.0, 5.0) if by_queue else _LOADS[sizes.agent]
+    low, high = (1.0, 5.0) if by_queue else times_on(sizes.agent).loads
     return (
         PlannedStep(
             "switch",
@@ -292,7 +289,7 @@ def _after(sizes: Sizes) -> tuple[PlannedStep, ...]:
             Undo.NO,
             "The run stays in the history.",
             Span(
-                *((5.0, 120.0) if sizes.agent != "ecs" else (45.0, 300.0)),
+                *times_on(sizes.agent).run,
                 "a run worker starts, and a harmless job runs",
             ),
             ("right_to_launch",),

@@ -32,7 +32,7 @@ class StackFacts:
     """What a stack's file says, as far as a plan needs it. ``served`` None: all folders under locations/."""
 
     stack: str
-    agent: Literal["local", "docker", "ecs", "azure"]
+    agent: str
     served: tuple[str, ...]
     phase: Literal["prepare", "serve"]
     io_manager: bool

@@ -219,7 +219,12 @@ def test_a_shell_is_one_of_the_azure_cli(commands) -> None:
 
 @pytest.mark.parametrize(
     ("host", "is_azures"),
-    [("acmedata.azurecr.io", True), ("acmedata.azurecr.io.evil.example", False), ("x@acmedata.azurecr.io", False), ("a.io", False)],
+    [
+        ("acmedata.azurecr.io", True),
+        ("acmedata.azurecr.io.evil.example", False),
+        ("x@acmedata.azurecr.io", False),
+        ("a.io", False),
+    ],
 )
 def test_only_azures_own_registries_are_given_a_token_of_azure(host: str, is_azures: bool) -> None:
     assert is_acr(host) is is_azures, "a token would be handed to whoever answers there"

@@ -17,6 +17,7 @@ import yaml
 from agent.azure_roles import AGENT_RIGHTS
 from hybrid.workspace import Workspace
 from stacks.azure import AzurePlatform
+from stacks.azure_facts import AzureFacts
 from stacks.identity import StackIdentity
 from stacks.images import registry_address
 from stacks.served import served_locations
@@ -41,11 +42,10 @@ def record(azure: Mapping[str, Any] | None = None, *, preview: bool = False, **s
     workspace, who = Workspace.of_this_checkout(), identity(azure, **settings)
     (folder,) = served_locations(workspace, who)
     folder = replace(folder, container_context={})
-    assert who.azure
-    assert who.settings.azure
+    facts = AzureFacts(who)
 
     def build() -> None:
-        platform = AzurePlatform(who, workspace, who.settings.agent, (folder,), who.azure, who.settings.azure)
+        platform = AzurePlatform(who, workspace, who.settings.agent, (folder,), facts.names, facts.azure)
         HybridStack(who, workspace, (folder,), platform).build()
 
     return recording.run(build, answers=ANSWERS, preview=preview)

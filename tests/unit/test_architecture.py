@@ -4,9 +4,12 @@ time, of which there are none."""
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from agent.spec import SPECS
 
 pytestmark = pytest.mark.unit
 
@@ -196,3 +199,80 @@ def test_the_rule_sees_a_forbidden_import(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text("def late():\n    from stacks.settings import Settings\n    return Settings\n")
     assert "stacks.settings" in imports(module), "an import inside a function is an import"
+
+
+SEAM = {"hybrid.platforms.choice", "stacks.platform_facts", "stacks.platforms"}
+"""Where it is asked on which platform a stack's agent lives, so that nobody else has to."""
+_KIND = "|".join(SPECS)
+ONE_PLATFORM = re.compile(rf"(agent|infra|stacks|hybrid\.\w+)\.({_KIND})(_\w+)?|hybrid\.({_KIND})(\.\w+)*")
+"""Modules of one platform."""
+TURNS_ALL_INTO_ONE = {"hybrid.switch.rehearsal_stack"}
+"""It makes a local stack of any, and tells what is different then."""
+OTHER_WORDS = {"builds", "provider", "scopes", "stack", "words"}
+"""What is compared with words that happen to be kinds of agents as well: a stack may be called `local`."""
+
+
+def platform_questions(path: Path) -> list[str]:
+    """Comparisons, matches and type checks by which code asks for the kind of an agent."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Compare():
+                sides = [node.left, *node.comparators]
+                asked = any(_kinds(side) for side in sides) and not OTHER_WORDS & {_last_name(side) for side in sides}
+            case ast.Match():
+                patterns = [part for case in node.cases for part in ast.walk(case.pattern)]
+                named = any(isinstance(part, ast.MatchValue) and _kinds(part.value) for part in patterns)
+                classes = any(isinstance(part, ast.MatchClass) and _is_spec(part.cls) for part in patterns)
+                asked = classes or (named and _last_name(node.subject) not in OTHER_WORDS)
+            case ast.Call(func=ast.Name(id="isinstance"), args=[_, classinfo]):
+                asked = any(_is_spec(part) for part in ast.walk(classinfo))
+            case _:
+                asked = False
+        if asked:
+            found.append(ast.unparse(node).splitlines()[0])
+    return found
+
+
+def _kinds(node: ast.expr) -> bool:
+    parts = node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
+    return any(isinstance(part, ast.Constant) and part.value in SPECS for part in parts)
+
+
+def _is_spec(node: ast.AST) -> bool:
+    return _last_name(node) in {spec.__name__ for spec in SPECS.values()}
+
+
+def _last_name(node: ast.AST) -> str | None:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+
+
+@pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
+def test_only_the_seam_asks_on_which_platform_an_agent_lives(name: str, path: Path) -> None:
+    if name in SEAM | TURNS_ALL_INTO_ONE or ONE_PLATFORM.fullmatch(name) or room(name) in INSTALLED_ALONE:
+        return
+    asked = platform_questions(path)
+    assert asked == [], "say it in the settings' class, in hybrid/platforms or in stacks/platform_facts.py instead"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x = settings.agent.kind == 'ecs'",
+        "x = kind in {'local', 'docker'}",
+        "x = 'ecs' != one.platform",
+        "match kind:\n    case 'local' | 'docker':\n        pass",
+        "x = isinstance(agent, (str, EcsAgentSpec))",
+        "match agent:\n    case DockerAgentSpec() as spec:\n        pass",
+    ],
+)
+def test_the_rule_sees_a_question_for_the_platform(line: str, tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(f"{line}\n")
+    assert len(platform_questions(module)) == 1, "a platform's difference has one place"
+
+
+def test_the_rule_lets_pass_what_only_sounds_alike(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("x = stack == 'local' or 'local' in scopes or kind == 'folder' or name == 'k8s'\n")
+    assert platform_questions(module) == []

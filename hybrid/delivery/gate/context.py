@@ -6,9 +6,11 @@ Sources: dagster_cloud/workspace/docker and dagster_docker/docker_run_launcher.p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from hybrid.delivery.gate.aca import aca_rules
 from hybrid.delivery.gate.ecs import ecs_rules
 from hybrid.delivery.gate.findings import Finding, Severity
 from hybrid.delivery.gate.given import GivenByStack
@@ -51,10 +53,8 @@ def context_findings(
         if not isinstance(said, Mapping):
             continue
         rules = list(_variables(name, said))
-        if name == "docker":
-            rules += [*_container_arguments(said), *_networks(said, networks)]
-        elif name == "ecs":
-            rules += ecs_rules(said, given if name == platform else None)
+        if name in _OF_CONTEXTS:
+            rules += _OF_CONTEXTS[name](said, _Known(networks, given if name == platform else None))
         for path, value, severity, what, step in rules:
             yield Finding(
                 location=location,
@@ -66,6 +66,35 @@ def context_findings(
 
 
 _Rule = tuple[KeyPath, Any, Severity, str, str]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What of the stack a context is held against; ``given`` None: it is another platform's."""
+
+    networks: Sequence[str] | None
+    given: GivenByStack | None
+
+
+def _docker(said: Mapping[str, Any], known: _Known) -> Iterator[_Rule]:
+    yield from _container_arguments(said)
+    yield from _networks(said, known.networks)
+
+
+def _ecs(said: Mapping[str, Any], known: _Known) -> Iterator[_Rule]:
+    yield from ecs_rules(said, known.given)
+
+
+def _aca(said: Mapping[str, Any], known: _Known) -> Iterator[_Rule]:
+    yield from aca_rules(said)
+
+
+_OF_CONTEXTS: Final[Mapping[str, Callable[[Mapping[str, Any], _Known], Iterator[_Rule]]]] = {
+    "aca": _aca,
+    "docker": _docker,
+    "ecs": _ecs,
+}
+"""Rules beside those of variables, by the context's name. A platform with some adds a line."""
 
 
 def _variables(platform: str, said: Mapping[str, Any]) -> Iterator[_Rule]:

@@ -16,6 +16,7 @@ from agent.ecs_spec import EcsAgentSpec
 from hybrid.engine.stack import Stack
 from hybrid.platforms.ecs_place import EcsPlace
 from hybrid.workspace import Workspace
+from stacks.ecs_facts import EcsFacts
 from tests.live.aws.conftest import ACCOUNT, STACK
 
 pytestmark = pytest.mark.live
@@ -57,9 +58,7 @@ def test_the_agent_is_running_and_every_location_is_loaded(stack: Stack) -> None
 
 
 def test_the_bucket_is_closed(stack: Stack, place: EcsPlace) -> None:
-    assert stack.who.ecs
-    assert stack.who.settings.aws
-    bucket = stack.who.settings.aws.storage.name or stack.who.ecs.bucket
+    bucket = EcsFacts(stack.who).bucket.name
     s3 = boto3.client("s3", region_name=place.region)
     assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"

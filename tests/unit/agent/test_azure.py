@@ -18,6 +18,7 @@ from agent.azure_roles import AGENT_RIGHTS, SCOPES, actions
 from agent.azure_spec import AzureAgentSpec, memory
 from agent.azure_task import AzureAgentText, agent_container, dagster_yaml
 from agent.azure_timing import timing
+from hybrid.delivery.gate.aca import aca_rules
 from hybrid.errors import SettingsError
 from stacks.settings import Settings, parse
 
@@ -191,3 +192,21 @@ def test_the_clean_up_is_later_than_the_longest_start() -> None:
     assert timing(server_start=180, locations=1) == timing(server_start=180, locations=10), (
         "one location more would restart the agent, and all code servers with it"
     )
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"),
+    [
+        ({"cpu": "0.5", "memory": "1Gi"}, True),
+        ({"cpu": "500m", "memory": "1024Mi"}, True),
+        ({"cpu": "0.5", "memory": "2.0Gi"}, False),
+        ({"cpu": "0.3", "memory": "0.6Gi"}, False),
+        ({"cpu": "8", "memory": "16Gi"}, False),
+        ({"cpu": "1"}, False),
+        ({"cpu": "x", "memory": "y"}, False),
+        ({}, True),
+    ],
+)
+def test_a_locations_sizes_are_refused_before_its_image_is_built(size: dict, fits: bool) -> None:
+    found = list(aca_rules({"server_resources": size, "run_resources": "text"}))
+    assert (not found) is fits, "Azure would refuse the code server, some minutes later"

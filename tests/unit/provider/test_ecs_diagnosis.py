@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from pulumi.runtime.proto import provider_pb2 as wire
 
 from hybrid.aws.tags import location_hash
 from hybrid.provider import agent_diagnosis, agent_ready
 from hybrid.provider.agent_ready import DEFINITION, AgentReady
-from hybrid.provider.properties import UNKNOWN
+from hybrid.provider.properties import UNKNOWN, decode, encode
+from hybrid.provider.report import EngineLog
 from hybrid.provider.resource import PartialError
+from hybrid.provider.server import Provider
 from tests.unit.aws.motolab import ACCOUNT, CLUSTER, REGION, SERVICE, STACK, laboratory
 
 pytestmark = pytest.mark.unit
@@ -147,13 +152,29 @@ def test_where_the_agent_runs_is_no_reason_to_wait_again(resource, inputs):
     assert resource.diff(before, {"ready": True}, inputs) == []
 
 
-def test_a_state_of_before_there_were_places_is_no_reason_to_wait_again(resource, plus, inputs, call, agent, location):
+def test_a_state_of_before_there_were_places_is_taken_as_it_is(resource, plus, inputs, agent, location):
     plus.listed_agents = [agent(label="prod")]
     plus.statuses = [location("hello"), location("world")]
+    outputs = {"agentId": "a1", "ready": True, "loaded": {}, "failed": []}
+    inputs = inputs | {"timeoutSeconds": 300}
     before = {**{name: value for name, value in inputs.items() if name != "place"}, "ecs": AWS}
-    found = resource.read("acme/prod/prod", DEFINITION.complete(before), {"ready": True}, call)
-    assert found.outputs["ready"], "a refresh looks at Dagster+, whatever the state calls the place"
-    assert resource.diff(before, found.outputs, inputs) == [], "the next `up` writes the place, and waits for nothing"
+    urn, provider = f"urn:pulumi:prod::hybrid::{DEFINITION.token}::ready", _provider(resource)
+
+    read = provider.Read(
+        wire.ReadRequest(id="a/b/c", urn=urn, inputs=encode(before), properties=encode({**before, **outputs})), None
+    )
+    assert decode(read.properties)["ready"], "a refresh looks at Dagster+, whatever the state calls the place"
+    check = provider.Check(wire.CheckRequest(urn=urn, olds=read.inputs, news=encode(inputs)), None)
+    assert list(check.failures) == []
+    diff = provider.Diff(
+        wire.DiffRequest(urn=urn, old_inputs=read.inputs, olds=read.properties, news=check.inputs), None
+    )
+    assert diff.changes == wire.DiffResponse.DIFF_NONE, "the next `up` writes the place, and waits for nothing"
+    assert "ecs" not in decode(check.inputs), "which is what the engine keeps from then on"
+
+
+def _provider(resource):
+    return Provider({DEFINITION.token: resource}, EngineLog(""), threading.Event())
 
 
 @pytest.mark.parametrize(

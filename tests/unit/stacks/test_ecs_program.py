@@ -17,6 +17,7 @@ from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.errors import SettingsError
 from hybrid.workspace import Workspace
 from stacks.ecs import EcsPlatform
+from stacks.ecs_facts import EcsFacts
 from stacks.ecs_standing import Kept
 from stacks.identity import StackIdentity
 from stacks.served import served_locations
@@ -62,11 +63,11 @@ def record(
     values = {**BASE, **settings, "aws": {**PLACE, **(aws or {})}}
     who = StackIdentity.of("prod", parse(values, stack="prod", source="x"), workspace)
     folder = replace(_hello(), container_context={"ecs": context} if context else {})
-    assert who.ecs
+    names = EcsFacts(who).names
     assert who.settings.aws
 
     def build() -> None:
-        platform = EcsPlatform(who, workspace, who.settings.agent, (folder,), who.ecs, who.settings.aws, kept or Kept())
+        platform = EcsPlatform(who, workspace, who.settings.agent, (folder,), names, who.settings.aws, kept or Kept())
         HybridStack(who, workspace, (folder,), platform).build()
 
     return recording.run(build, answers={**ANSWERS, **(answers or {})}, region=REGION)

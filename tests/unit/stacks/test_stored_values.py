@@ -103,7 +103,7 @@ def test_nothing_is_told_to_code_unless_it_is_wanted(settings: dict[str, Any]) -
     assert in_process(one) == {}
     if one.settings.agent.needs_images:
         assert "env_vars" not in str(document(one)), "no stack that stands has another document"
-    assert given_by(one.settings).packages == {}
+    assert given_by(one).packages == {}
 
 
 def test_code_on_ecs_is_told_by_its_own_container_context() -> None:
@@ -194,7 +194,7 @@ def test_the_agent_s_own_schema_takes_the_document(settings: dict[str, Any], pla
 
 def test_the_gate_asks_for_the_package_and_says_how_to_get_it() -> None:
     for settings in (ECS, DOCKER):
-        (reason,) = given_by(who(settings, ioManager=True, bucket="acme-values").settings).packages.items()
+        (reason,) = given_by(who(settings, ioManager=True, bucket="acme-values")).packages.items()
         assert reason[0] == "dagster-asset-values"
         assert "hybrid assets library" in reason[1]
 

@@ -1,0 +1,34 @@
+"""How long what a switch waits for takes on each platform, in seconds, from and to: assumptions of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformTimes:
+    """``stands``: a stack stood up without images; ``heartbeat``: an agent from its start to RUNNING, which reports
+    every 30 s; ``loads``: all locations, which load beside each other; ``run``: a harmless job."""
+
+    stands: tuple[float, float]
+    heartbeat: tuple[float, float]
+    loads: tuple[float, float]
+    run: tuple[float, float]
+
+
+_TIMES: Final = {
+    # processes of this machine
+    "local": PlatformTimes((20.0, 120.0), (3.0, 30.0), (3.0, 30.0), (5.0, 120.0)),
+    "docker": PlatformTimes((30.0, 240.0), (3.0, 45.0), (5.0, 60.0), (5.0, 120.0)),
+    # network, cluster and roles in AWS; a task on Fargate starts in half a minute, and pulls its image each time
+    "ecs": PlatformTimes((180.0, 600.0), (30.0, 90.0), (45.0, 240.0), (45.0, 300.0)),
+    # an environment takes Azure up to a quarter of an hour; Dagster itself says 30 to 50 s for each app and job
+    "azure": PlatformTimes((600.0, 1500.0), (60.0, 240.0), (60.0, 420.0), (60.0, 420.0)),
+}
+_SLOWEST: Final = _TIMES["azure"]
+
+
+def times_on(platform: str) -> PlatformTimes:
+    """``platform``: the kind of the agent. One that nothing is said of is taken for the slowest that is known."""
+    return _TIMES.get(platform, _SLOWEST)
