@@ -19,13 +19,15 @@ class AzureIdentitiesArgs:
     names: AzureNames
     resource_group: pulumi.Input[str]
     environment_id: pulumi.Input[str]
+    isolated: bool = True
+    """``AzureAgentSpec.isolated``."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class AzureIdentities(pulumi.ComponentResource):
     """Two user-assigned identities: the agent's, which starts and ends containers, and that of code, which does not.
 
-    - a custom role for each scope of ``AGENT_RIGHTS``, given to the agent there and nowhere else
+    - a custom role for each scope of ``agent_rights``, given to the agent there and nowhere else
     - what others own is granted by ``grant``
     """
 
@@ -74,7 +76,9 @@ class AzureIdentities(pulumi.ComponentResource):
             description="Made by dagster-hybrid; what it allows and why is in docs/azure.md.",
             scope=self._scope_of_roles,
             assignable_scopes=[self._scope_of_roles],
-            permissions=[authorization.PermissionArgs(actions=actions(scope), not_actions=[])],
+            permissions=[
+                authorization.PermissionArgs(actions=actions(scope, isolated=self._args.isolated), not_actions=[])
+            ],
             opts=pulumi.ResourceOptions(parent=self),
         )
 

@@ -24,11 +24,13 @@ class Right:
     action: str
     scope: Scope
     why: str
+    shared: bool = False
+    """Whether only an agent that is not isolated needs it."""
 
 
 _APP: Final = "Microsoft.App"
 
-AGENT_RIGHTS: Final[tuple[Right, ...]] = (
+_ALL: Final[tuple[Right, ...]] = (
     Right(f"{_APP}/managedEnvironments/read", "environment", "Look the environment's id up, once a start."),
     Right(
         f"{_APP}/managedEnvironments/join/action",
@@ -46,16 +48,20 @@ AGENT_RIGHTS: Final[tuple[Right, ...]] = (
     Right(f"{_APP}/jobs/read", "resource-group", "Read the job once it is made: how the SDK ends that operation."),
     Right(f"{_APP}/jobs/start/action", "resource-group", "Start the run."),
     Right(f"{_APP}/jobs/executions/read", "resource-group", "Ask whether a run still goes on."),
-    Right(f"{_APP}/jobs/stop/action", "resource-group", "End a run that somebody terminates."),
-    Right(f"{_APP}/jobs/delete", "resource-group", "Remove the job of a run that was terminated."),
+    Right(
+        f"{_APP}/jobs/stop/action",
+        "resource-group",
+        "End a run that somebody terminates. Where agents are isolated, runs ask Dagster+ themselves and end by "
+        "themselves (``DagsterCloudApi.TERMINATE_RUN`` of dagster_cloud/agent/dagster_cloud_agent.py).",
+        shared=True,
+    ),
+    Right(f"{_APP}/jobs/delete", "resource-group", "Remove the job of a run that was ended so.", shared=True),
     Right(
         "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
         "code-identity",
         "Give code servers and runs their identity, and no other one: not even the agent's own.",
     ),
 )
-"""All that the launcher needs, and nothing else of the subscription. No wildcard, no secrets of apps or jobs
-(`listSecrets`), no shell in containers (`getAuthToken`, `exec`)."""
 
 SCOPES: Final[dict[Scope, str]] = {
     "resource-group": "launcher",
@@ -65,9 +71,15 @@ SCOPES: Final[dict[Scope, str]] = {
 """What the custom role for each scope is called, after `Dagster Hybrid`."""
 
 
-def actions(scope: Scope) -> list[str]:
+def agent_rights(*, isolated: bool) -> tuple[Right, ...]:
+    """All that the launcher needs, and nothing else of the subscription. No wildcard, no secrets of apps or jobs
+    (`listSecrets`), no shell in containers (`getAuthToken`, `exec`). ``isolated``: of the agent's settings."""
+    return tuple(right for right in _ALL if not (isolated and right.shared))
+
+
+def actions(scope: Scope, *, isolated: bool) -> list[str]:
     """Those of one scope, which are one custom role."""
-    return [right.action for right in AGENT_RIGHTS if right.scope == scope]
+    return [right.action for right in agent_rights(isolated=isolated) if right.scope == scope]
 
 
 @dataclass(frozen=True)

@@ -225,6 +225,7 @@ class AzurePlatform:
                 names=self.names,
                 resource_group=self._group,
                 environment_id=ground.environment_id,
+                isolated=self.spec.isolated,
                 tags=self.tags,
             ),
             self._opts,

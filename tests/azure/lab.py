@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.azure_launcher import AzureCodePlace
 from agent.azure_names import STACK_TAG, AzureNames
-from agent.azure_roles import AGENT_RIGHTS, Right
+from agent.azure_roles import Right, agent_rights
 from agent.azure_spec import AzureAgentSpec
 from agent.azure_task import TOKEN_SECRET, AzureAgentText, agent_container
 from hybrid.azure.session import Azure
@@ -40,7 +40,7 @@ class Signed:
         return AccessToken(token_of(self._who), 2**31)
 
 
-def granted(rights: Iterable[Right] = AGENT_RIGHTS) -> list[Grant]:
+def granted(rights: Iterable[Right] = agent_rights(isolated=True)) -> list[Grant]:
     """As the stack's program assigns them (tests/azure/test_azure_program.py holds it to that)."""
     scopes = {
         "resource-group": NAMES.group_id,

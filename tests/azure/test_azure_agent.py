@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.azure_roles import AGENT_RIGHTS
-from tests.azure.lab import AGENT, CODE, NAMES, AzureLab
+from agent.azure_roles import agent_rights
+from tests.azure.lab import AGENT, CODE, NAMES, OWNER, AzureLab, granted
 from tests.emulated.served import ServedOrganization
+from tests.standins.azure.rights import Rights
 
 pytestmark = [pytest.mark.emulated, pytest.mark.timeout(600)]
 
@@ -48,38 +49,44 @@ def pytest_report_header() -> str:
     return "Azure: STAND-IN (tests/standins/azure: processes behind a fake Azure Resource Manager)"
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureLab]:
+def laboratory(folder: Path, *, isolated: bool) -> Iterator[AzureLab]:
     assert os.geteuid() == 0, "the stand-in gives processes an /etc/hosts of their own: it needs Linux and root"
-    folder = tmp_path_factory.mktemp("azure")
-    with ServedOrganization(folder / "plus") as plus, AzureLab(folder / "lab", plus) as lab:
+    rights = Rights({AGENT: granted(agent_rights(isolated=isolated))}, owners=[OWNER])
+    with ServedOrganization(folder / "plus") as plus, AzureLab(folder / "lab", plus, rights) as lab:
         yield lab
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[AzureLab]:
+    yield from laboratory(tmp_path, isolated=True)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[AzureLab]:
+    yield from laboratory(tmp_path, isolated=False)
 
 
 def test_an_agent_comes_up_loads_a_location_runs_jobs_and_leaves_nothing(lab: AzureLab, tmp_path: Path) -> None:
     assert lab.plus
-    file = tmp_path / "shop.py"
-    file.write_text(CODE_OF_SHOP)
-    lab.deploy("shop", file, image="hybridquick.azurecr.io/hybrid-quick/shop@sha256:" + "a" * 64)
-    lab.start_agent()
-    lab.until(lambda: lab.plus.agent_states().get(NAMES.base) == "RUNNING", seconds=90, what="the agent is RUNNING")
-    lab.until(lambda: _loaded(lab), seconds=90, what="shop is loaded")
+    file = _stands(lab, tmp_path)
     _is_told_as_wanted(lab)
 
     run = lab.plus.launch("shop", "greet")
-    lab.until(lambda: lab.plus.run(run)["status"] in {"SUCCESS", "FAILURE"}, seconds=90, what="the run has ended")
+    lab.until(lambda: lab.plus.run(run)["status"] in {"SUCCESS", "FAILURE"}, seconds=150, what="the run has ended")
     assert lab.plus.run(run)["status"] == "SUCCESS", "a run is a job of its own"
     (job,) = lab.arm.named("jobs")
     assert f"greeting hello as {CODE}" in job.started[0][1].text, "with the identity of code"
 
     _is_replaced(lab, file)
-    _is_terminated(lab)
+    slow = _is_terminated(lab)
+    assert slow in _kept(lab), "where agents are isolated a run ends by itself, and its job stays as all do"
 
     lab.stop_agent()
     lab.until(lambda: not lab.servers(), seconds=30, what="on SIGTERM the agent deletes its code servers")
     assert lab.rights.denied == [], "the roles grant all that the agent asks of Azure"
     assert lab.arm.unknown == [], "and the stand-in knows all of it"
-    assert lab.rights.used_by(AGENT) == {right.action for right in AGENT_RIGHTS}, "no right is granted that is not used"
+    rights = {right.action for right in agent_rights(isolated=True)}
+    assert lab.rights.used_by(AGENT) == rights, "no right is granted that is not used"
     assert lab.token not in lab.agent_log, "the token is in no log"
 
 
@@ -110,26 +117,47 @@ def _is_replaced(lab: AzureLab, file: Path) -> None:
     lab.deploy("shop", file, image="hybridquick.azurecr.io/hybrid-quick/shop@sha256:" + "b" * 64)
     lab.until(
         lambda: (now := {server.name for server in lab.servers()}) and not now & first,
-        seconds=90,
+        seconds=150,
         what="the code server of before is deleted when the new one answers",
     )
     lab.until(lambda: _loaded(lab), seconds=30, what="shop is loaded again")
 
 
-def _is_terminated(lab: AzureLab) -> None:
+def _is_terminated(lab: AzureLab) -> str:
+    """The run's id."""
     assert lab.plus
     run = lab.plus.launch("shop", "slow")
-    lab.until(lambda: lab.plus.run(run)["status"] == "STARTED", seconds=60, what="the slow run goes on")
+    lab.until(lambda: lab.plus.run(run)["status"] == "STARTED", seconds=120, what="the slow run goes on")
     lab.until(
         lambda: "Microsoft.App/jobs/executions/read" in lab.rights.used_by(AGENT),
         seconds=120,
         what="the agent looks whether the run is well",
     )
     lab.plus.ask("mutation($id: String!) { terminateRun(runId: $id) { __typename } }", id=run)
-    lab.until(lambda: lab.plus.run(run)["status"] == "CANCELED", seconds=60, what="the run is terminated")
+    lab.until(lambda: lab.plus.run(run)["status"] == "CANCELED", seconds=120, what="the run is terminated")
+    return run
 
-    def kept() -> set[str]:
-        return {job.body["tags"]["dagster-run-id"] for job in lab.arm.named("jobs")}
 
-    lab.until(lambda: run not in kept(), seconds=30, what="its job is deleted")
-    assert kept(), "that of the run that succeeded stays, and only the drain removes it"
+def _kept(lab: AzureLab) -> set[str]:
+    """Runs whose jobs are there; only the drain removes those that are over."""
+    return {job.body["tags"]["dagster-run-id"] for job in lab.arm.named("jobs")}
+
+
+def _stands(lab: AzureLab, folder: Path, **settings: object) -> Path:
+    assert lab.plus
+    file = folder / "shop.py"
+    file.write_text(CODE_OF_SHOP)
+    lab.deploy("shop", file, image="hybridquick.azurecr.io/hybrid-quick/shop@sha256:" + "a" * 64)
+    lab.start_agent(**settings)
+    lab.until(lambda: lab.plus.agent_states().get(NAMES.base) == "RUNNING", seconds=120, what="the agent is RUNNING")
+    lab.until(lambda: _loaded(lab), seconds=120, what="shop is loaded")
+    return file
+
+
+def test_an_agent_that_is_not_isolated_ends_a_run_by_its_job_and_removes_that(shared: AzureLab, tmp_path: Path) -> None:
+    _stands(shared, tmp_path, isolated=False)
+    run = _is_terminated(shared)
+    shared.until(lambda: run not in _kept(shared), seconds=60, what="its job is deleted")
+    assert {"Microsoft.App/jobs/stop/action", "Microsoft.App/jobs/delete"} <= shared.rights.used_by(AGENT)
+    assert shared.rights.denied == []
+    assert shared.arm.unknown == []

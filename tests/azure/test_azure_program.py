@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agent.azure_roles import AGENT_RIGHTS
+from agent.azure_roles import agent_rights
 from hybrid.workspace import Workspace
 from stacks.azure import AzurePlatform
 from stacks.azure_facts import AzureFacts
@@ -129,13 +129,14 @@ def test_each_right_of_the_agent_is_in_one_role_at_its_own_scope(default) -> Non
         "environment": "/managedEnvironments/hybrid-prod",
         "code-identity": "/userAssignedIdentities/hybrid-prod-code",
     }
-    for right in AGENT_RIGHTS:
+    rights = agent_rights(isolated=True)
+    for right in rights:
         (where,) = [
             at[guid] for guid, role in roles.items() if right.action in role.inputs["permissions"][0]["actions"]
         ]
         assert where.endswith(ends[right.scope]), f"{right.action} holds elsewhere than its reason says"
     granted = [action for role in roles.values() for action in role.inputs["permissions"][0]["actions"]]
-    assert sorted(granted) == sorted(right.action for right in AGENT_RIGHTS), "no role has more"
+    assert sorted(granted) == sorted(right.action for right in rights), "no role has more"
 
 
 def test_everything_is_made_by_the_provider_of_the_named_subscription_and_bears_the_stacks_tag(default) -> None:
@@ -232,3 +233,11 @@ def test_images_are_built_for_the_processor_that_azure_has(default) -> None:
 
 def test_a_preview_of_nothing_says_all_resources() -> None:
     assert record(preview=True).counts()[f"{OURS}AgentReady"] == 1, "no output is known yet, and nothing may need one"
+
+
+def test_an_agent_that_is_not_isolated_ends_runs_itself_and_may_do_so() -> None:
+    made = record(agent={"kind": "azure", "isolated": False})
+    (launchers,) = [each for each in made.of(f"{NATIVE}authorization:RoleDefinition") if "launcher" in each.name]
+    assert {"Microsoft.App/jobs/stop/action", "Microsoft.App/jobs/delete"} <= {
+        *launchers.inputs["permissions"][0]["actions"]
+    }

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from agent.azure_launcher import AzureCodePlace
 from agent.azure_names import AzureNames
-from agent.azure_roles import AGENT_RIGHTS, SCOPES, actions
+from agent.azure_roles import SCOPES, actions, agent_rights
 from agent.azure_spec import AzureAgentSpec, memory
 from agent.azure_task import AzureAgentText, agent_container, dagster_yaml
 from agent.azure_timing import timing
@@ -162,16 +162,17 @@ def test_what_does_not_go_with_azure_is_said(more: dict, said: str) -> None:
 
 def test_each_right_is_an_operation_that_azure_has_and_none_is_a_wildcard() -> None:
     known = {line.lower() for line in OPERATIONS.read_text().splitlines() if line and not line.startswith("#")}
-    for right in AGENT_RIGHTS:
+    rights = agent_rights(isolated=False)
+    for right in rights:
         assert "*" not in right.action, f"{right.action} would grant what the agent does not do"
         assert right.action.lower() in known, f"{right.action} is none of Azure's: the role could not be made"
         assert right.why.endswith("."), "each has its reason"
-    assert {right.scope for right in AGENT_RIGHTS} == set(SCOPES), "each scope is a role"
-    assert len({right.action for right in AGENT_RIGHTS}) == len(AGENT_RIGHTS), "once is enough"
+    assert {right.scope for right in rights} == set(SCOPES), "each scope is a role"
+    assert len({right.action for right in rights}) == len(rights), "once is enough"
 
 
 def test_the_agent_may_read_no_secret_and_give_no_identity_but_codes() -> None:
-    everywhere = " ".join(actions("resource-group"))
+    everywhere = " ".join(actions("resource-group", isolated=False))
     for forbidden in (
         "listSecrets",
         "getAuthToken",
@@ -181,7 +182,9 @@ def test_the_agent_may_read_no_secret_and_give_no_identity_but_codes() -> None:
         "Microsoft.KeyVault",
     ):
         assert forbidden not in everywhere, f"{forbidden} is not the launcher's to do"
-    assert actions("code-identity") == ["Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"]
+    assert actions("code-identity", isolated=False) == [
+        "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
+    ]
 
 
 def test_the_clean_up_is_later_than_the_longest_start() -> None:
