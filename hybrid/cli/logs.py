@@ -33,7 +33,7 @@ def logs(
     """
     from hybrid.cli.log_lines import say
     from hybrid.cli.platform import platform_of
-    from hybrid.engine.stack import Stack
+    from hybrid.engine.stack import Stack, identity
     from hybrid.platforms.commands import LogLine, LogRequest
     from hybrid.platforms.process_logs import process_log, process_names
 
@@ -44,4 +44,6 @@ def logs(
             say(LogLine(text))
         return
     location = None if process == "agent" else process
-    platform_of(Stack.read(workspace, stack)).logs(LogRequest(location, lines=lines, follow=follow), say)
+    # the agent's log is there to be read when a location's files cannot be
+    standing = Stack(identity(workspace, stack), ()) if location is None else Stack.read(workspace, stack)
+    platform_of(standing).logs(LogRequest(location, lines=lines, follow=follow), say)

@@ -79,6 +79,16 @@ def test_a_docker_agent_s_log_is_its_container_s(call: Call, client: Path) -> No
     assert "[redacted]" in out, "what a container wrote to its error stream is shown, too"
 
 
+def test_a_location_that_cannot_be_read_does_not_keep_the_agent_s_log(call: Call, client: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "locations" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "build.yaml").write_text("locations: [\n")
+
+    assert call("logs", "there", "hello")[0] == 3, "the location's files are wrong"
+    code, out, err = call("logs", "there")
+    assert (code, out.startswith("said\n")) == (0, True), err
+
+
 def test_following_is_docker_s(call: Call, client: Path) -> None:
     assert call("logs", "there", "-f")[0] == 0
     assert "--follow" in client.read_text()
