@@ -10,7 +10,7 @@ WORKERS ?= -n 4 --dist loadscope --no-loadscope-reorder
 SLOW_WORKERS ?= $(subst -n 4,-n 5,$(WORKERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up down status preview test test-locations test-slow check docs bench lock clean
+.PHONY: help setup azure tools up down status preview test test-locations test-slow check docs bench lock clean
 
 # Without compiled bytecode every process of Dagster takes about three times as long to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -21,6 +21,9 @@ help: ## List these commands
 
 setup: ## Make or refresh the environment .venv from requirements.lock
 	@./bootstrap.sh
+
+azure: ## Install what stacks in Azure need beside the rest, and keep it installed
+	@./bootstrap.sh azure
 
 tools: setup ## Get the Pulumi CLI when it is missing
 	@.venv/bin/hybrid tools install
@@ -44,7 +47,7 @@ test: tools ## Run the tests
 test-locations: setup ## Run each code location's own tests in its own environment
 	@tests/locations.sh
 
-test-slow: tools test-locations ## Run the tests that take minutes
+test-slow: azure tools test-locations ## Run the tests that take minutes
 	.venv/bin/pytest $(SLOW_WORKERS) -m "slow and not live" $(ARGS)
 
 check: setup ## Check style, types and the import rule
@@ -68,6 +71,8 @@ bench: tools ## Measure speed and memory, each beside its peer
 lock: setup ## Write every requirements.lock anew (ARGS=--upgrade takes newer releases)
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 		--python-version 3.11 --all-extras pyproject.toml -o requirements.lock $(ARGS)
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --constraint requirements.lock requirements-azure.in -o requirements-azure.lock $(ARGS)
 	for folder in locations/*/; do .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 		--no-emit-index-url --python-version 3.11 $$folder/pyproject.toml -o $$folder/requirements.lock $(ARGS); done
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \

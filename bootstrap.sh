@@ -7,7 +7,13 @@ cd "$(dirname "$0")"
 unset PYTHONDONTWRITEBYTECODE
 
 stamp=.venv/.made-from
-made_from=$({ cat requirements.lock pyproject.toml bootstrap.sh; pwd; } | cksum)
+locks=requirements.lock
+# `./bootstrap.sh azure` once, and from then on without it: what a stack needs is not taken away by the next lock
+if [ "${1:-}" = azure ] || [ -e .hybrid/with-azure ]; then
+    locks="$locks requirements-azure.lock"
+fi
+# shellcheck disable=SC2086
+made_from=$({ cat $locks pyproject.toml bootstrap.sh; pwd; } | cksum)
 if [ -x .venv/bin/python ] && [ -x .venv/bin/hybrid ] && [ "$(cat "$stamp" 2>/dev/null)" = "$made_from" ]; then
     exit 0
 fi
@@ -90,8 +96,13 @@ say "making .venv with $("$python" --version), about a minute the first time"
 if [ ! -e .venv ]; then
     "$uv" venv --quiet --no-project --python "$python" .venv
 fi
-"$uv" pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode requirements.lock
+# shellcheck disable=SC2086
+"$uv" pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode $locks
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+if [ "$locks" != requirements.lock ]; then
+    mkdir -p -m 700 .hybrid
+    : >.hybrid/with-azure
+fi
 printf '%s' "$made_from" >"$stamp.new"
 mv "$stamp.new" "$stamp"
 say "done"

@@ -24,6 +24,7 @@ from agent.any_spec import (
     Spec,
     VariableName,
 )
+from agent.azure_spec import AzureAgentSpec
 from agent.docker_spec import DockerAgentSpec
 from agent.ecs_spec import EcsAgentSpec
 from agent.kubernetes_spec import KubernetesAgentSpec
@@ -35,6 +36,7 @@ __all__ = [
     "AgentQueues",
     "AgentSpec",
     "AnyAgentSpec",
+    "AzureAgentSpec",
     "BranchDeploymentTtl",
     "DockerAgentSpec",
     "EcsAgentSpec",
@@ -82,7 +84,7 @@ class LocalAgentSpec(AnyAgentSpec):
 
 SPECS: Final[Mapping[str, type[AnyAgentSpec]]] = {
     spec.model_fields["kind"].default: spec
-    for spec in (LocalAgentSpec, DockerAgentSpec, EcsAgentSpec, KubernetesAgentSpec)
+    for spec in (LocalAgentSpec, DockerAgentSpec, EcsAgentSpec, KubernetesAgentSpec, AzureAgentSpec)
 }
 """What is said of an agent, by its kind. A new platform is named here and in ``AgentSpec``."""
 
@@ -104,5 +106,6 @@ def _by_kind(_: Any, handler: Any) -> core_schema.CoreSchema:
 
 
 AgentSpec: TypeAlias = Annotated[
-    LocalAgentSpec | DockerAgentSpec | EcsAgentSpec | KubernetesAgentSpec, GetPydanticSchema(_by_kind)
+    LocalAgentSpec | DockerAgentSpec | EcsAgentSpec | KubernetesAgentSpec | AzureAgentSpec,
+    GetPydanticSchema(_by_kind),
 ]

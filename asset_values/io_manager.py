@@ -27,6 +27,8 @@ PREFIX: Final = "ASSET_VALUES_PREFIX"
 REGION: Final = "ASSET_VALUES_REGION"
 ENDPOINT: Final = "ASSET_VALUES_ENDPOINT"
 FOLDER: Final = "ASSET_VALUES_FOLDER"
+ACCOUNT: Final = "ASSET_VALUES_ACCOUNT"
+CONTAINER: Final = "ASSET_VALUES_CONTAINER"
 DEFAULT_PREFIX: Final = "assets"
 """Below which keys of a bucket: beside what else lies in it (compute logs)."""
 
@@ -50,6 +52,34 @@ def s3_pickle_io_manager(_context: InitResourceContext) -> UPathIOManager:
     client = S3Resource(region_name=os.environ.get(REGION) or None, endpoint_url=os.environ.get(ENDPOINT) or None)
     prefix = (os.environ.get(PREFIX) or DEFAULT_PREFIX).strip("/")
     return PickledObjectS3IOManager(s3_bucket=bucket, s3_session=client.get_client(), s3_prefix=prefix)
+
+
+@io_manager(
+    description=f"Pickles in Azure: account {ACCOUNT}, container {CONTAINER}, below {PREFIX} ({DEFAULT_PREFIX})."
+)
+def adls2_pickle_io_manager(_context: InitResourceContext) -> UPathIOManager:
+    """Dagster's pickles in Azure Data Lake Storage, by the identity that Azure's libraries find. The location needs
+    dagster-azure.
+
+    Raises ``MissingSettingError`` without an account or a container, and what Azure's library raises when the container
+    cannot be seen.
+    """
+    from azure.identity import DefaultAzureCredential
+    from dagster_azure.adls2 import PickledObjectADLS2IOManager, create_adls2_client
+    from dagster_azure.adls2.utils import DataLakeLeaseClient
+    from dagster_azure.blob.utils import create_blob_client
+
+    account = _needed(ACCOUNT, "the storage account in which asset values lie", "adls2_pickle_io_manager")
+    container = _needed(CONTAINER, "the container in which asset values lie", "adls2_pickle_io_manager")
+    credential = DefaultAzureCredential()
+    manager: UPathIOManager = PickledObjectADLS2IOManager(
+        file_system=container,
+        adls2_client=create_adls2_client(account, credential),
+        blob_client=create_blob_client(account, credential),
+        lease_client_constructor=DataLakeLeaseClient,
+        prefix=(os.environ.get(PREFIX) or DEFAULT_PREFIX).strip("/"),
+    )
+    return manager
 
 
 @io_manager(description=f"Pickles in the folder {FOLDER}.")

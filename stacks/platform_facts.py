@@ -3,10 +3,11 @@ line know it alike, without asking the platform or the engine."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.spec import EcsAgentSpec, KubernetesAgentSpec
+from agent.spec import AzureAgentSpec, EcsAgentSpec, KubernetesAgentSpec
 from stacks.identity import StackIdentity
 
 
@@ -32,6 +33,11 @@ class PlatformFacts:
     @property
     def bucket(self) -> OwnBucket | None:
         """Where stored values go when the settings name no other place."""
+        return None
+
+    def store_variables(self, prefix: str) -> Mapping[str, str] | None:
+        """By which code stores values in a place of the stack's own that is no bucket of S3, below ``prefix``: which of
+        the IO managers of ``asset_values.io_manager``, and what it has to know. None: there is no such place."""
         return None
 
     @property
@@ -60,5 +66,9 @@ def facts_of(who: StackIdentity) -> PlatformFacts:
             from stacks.kubernetes_facts import KubernetesFacts
 
             return KubernetesFacts(who)
+        case AzureAgentSpec():
+            from stacks.azure_facts import AzureFacts
+
+            return AzureFacts(who)
         case _:
             return PlatformFacts(who)

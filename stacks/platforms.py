@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from agent.azure_spec import AzureAgentSpec
 from agent.docker_spec import DockerAgentSpec
 from agent.ecs_spec import EcsAgentSpec
 from agent.kubernetes_spec import KubernetesAgentSpec
 from agent.spec import LocalAgentSpec
+from hybrid.azure.libraries import require_libraries
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.workspace import Workspace
 from stacks.identity import StackIdentity
@@ -15,7 +17,7 @@ from stacks.standby import standing_by
 
 def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLocationFolder, ...]) -> Platform:
     """Raises the platform's own errors, such as a Docker engine that does not answer, or credentials of another AWS
-    account."""
+    account, and ``ToolchainError`` for an SDK that is not installed."""
     agent = who.settings.agent
     match standing_by(agent) if who.settings.stands_by else agent:
         case LocalAgentSpec() as spec:
@@ -34,3 +36,8 @@ def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLoc
             from stacks.kubernetes import KubernetesPlatform
 
             return KubernetesPlatform.of(who, workspace, folders)
+        case AzureAgentSpec() as spec:
+            require_libraries()
+            from stacks.azure import AzurePlatform
+
+            return AzurePlatform.of(who, workspace, spec, folders)

@@ -22,8 +22,8 @@ HEAD = """# Settings
 
 Every key of a stack file `stacks/Pulumi.<stack>.yaml`, below `config:`. This page is made by `make docs` from the
 models themselves: `stacks/settings.py` and what it names (`stacks/*_settings.py`, `agent/spec.py`,
-`agent/docker_spec.py`, `agent/ecs_spec.py` and `agent/kubernetes_spec.py` with their parts beside them); a test holds
-it to them.
+`agent/docker_spec.py`, `agent/ecs_spec.py`, `agent/kubernetes_spec.py` and `agent/azure_spec.py` with their parts
+beside them); a test holds it to them.
 
 An agent on this machine for an organization:
 
@@ -57,6 +57,19 @@ config:
       assignPublicIp: false
     alarms:
       emails: [data-oncall@acme.example]
+```
+
+An agent in Azure Container Apps. The stack makes the rest, from the resource group to the storage:
+
+```yaml
+config:
+  hybrid:organization: acme
+  hybrid:deployment: prod
+  hybrid:agent:
+    kind: azure
+  hybrid:azure:
+    subscription: 00000000-1111-2222-3333-444444444444
+    location: westeurope
 ```
 
 A wrong or unknown key stops every command before anything is done, with the file, the key and what is allowed.

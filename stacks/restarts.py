@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from agent import kubernetes_restarts
+from agent.azure_task import GENERATION_VARIABLE, SETTINGS_VARIABLE
 from agent.ecs_restarts import TASK_DEFINITION, restart_reasons, settings_reasons
 
 Inputs = Mapping[str, Any]
@@ -103,9 +104,40 @@ def _kubernetes_settings(replaced: bool, changed: Collection[str], old: Inputs, 
     return kubernetes_restarts.settings_changed(old, new)
 
 
+def _container_app(replaced: bool, changed: Collection[str], old: Inputs, new: Inputs) -> tuple[str, ...]:
+    """Azure's: what is in the template makes another revision, anything else does not."""
+    if replaced:
+        return tuple(f"`{key}` of its app" for key in sorted(changed))
+    if "template" not in changed:
+        return ()
+    before, after = (_of_app(each) for each in (old, new))
+    keys = sorted({*before, *after} - {"env"})
+    reasons = [f"`{key}` of its container" for key in keys if before.get(key) != after.get(key)]
+    return (*reasons, *_in_app(before, after)) or ("its template",)
+
+
+def _of_app(inputs: Inputs) -> Inputs:
+    containers = _mapping(inputs.get("template")).get("containers")
+    return _mapping(containers[0]) if isinstance(containers, list) and containers else {}
+
+
+def _in_app(old: Inputs, new: Inputs) -> list[str]:
+    before, after = (
+        {str(each.get("name")): each.get("value") for each in inputs.get("env") or () if isinstance(each, Mapping)}
+        for inputs in (old, new)
+    )
+    changed = [name for name in sorted({*before, *after} - {SETTINGS_VARIABLE}) if before.get(name) != after.get(name)]
+    reasons = [
+        "a restart or a new token" if name == GENERATION_VARIABLE else f"the variable {name}" for name in changed
+    ]
+    settings = [str(each.get(SETTINGS_VARIABLE) or "") for each in (before, after)]
+    return [*reasons, *settings_reasons(*settings)]
+
+
 _KINDS: Final[Mapping[tuple[str, str], Callable[[bool, Collection[str], Inputs, Inputs], tuple[str, ...]]]] = {
     ("dagsterhybrid:agent:EcsAgent", TASK_DEFINITION): _task_definition,
     ("dagsterhybrid:agent:EcsAgent", "aws:ecs/service:Service"): _service,
+    ("dagsterhybrid:agent:AzureAgent", "azure-native:app:ContainerApp"): _container_app,
     ("dagsterhybrid:agent:DockerAgent", "docker:index/container:Container"): _container,
     ("dagsterhybrid:agent:LocalAgent", "dagsterhybrid:index:Process"): _process,
     (kubernetes_restarts.COMPONENT, kubernetes_restarts.DEPLOYMENT): _kubernetes_deployment,

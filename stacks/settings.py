@@ -19,6 +19,7 @@ from hybrid.errors import SettingsError
 from hybrid.workspace import checked_stack_name
 from stacks.asset_value_settings import AssetValueSettings
 from stacks.aws_settings import AwsSettings
+from stacks.azure_settings import AzureSettings
 from stacks.delivery_settings import ImageSettings, PinnedImage, RegistrySettings, ServedLocation
 from stacks.kubernetes_settings import KubernetesSettings
 from stacks.queue_settings import OwnQueueSettings
@@ -78,6 +79,9 @@ class Settings(Spec):
     kubernetes: KubernetesSettings | None = None
     """In which cluster the stack stands. Needed for an agent of kind `kubernetes`, and only then."""
 
+    azure: AzureSettings | None = None
+    """Where in Azure the stack stands. Needed for an agent of kind `azure`, and only then."""
+
     asset_values: AssetValueSettings = Field(default_factory=AssetValueSettings)
     """Where stored asset values lie that no IO manager of the team's own takes elsewhere."""
 
@@ -86,8 +90,8 @@ class Settings(Spec):
     elsewhere, `{image: …, name: …}` for an image that is built elsewhere. Default: all under `locations/`."""
 
     registry: RegistrySettings | None = None
-    """Where images are pushed to and pulled from. Needed for an agent in containers, but on ECS, where the stack makes
-    repositories; a local agent needs no images."""
+    """Where images are pushed to and pulled from. Needed for an agent in containers, but on ECS and Azure, where the
+    stack makes the place; a local agent needs no images."""
 
     images: ImageSettings = Field(default_factory=ImageSettings)
     """How images of code locations are built."""
@@ -158,9 +162,20 @@ class Settings(Spec):
         return self
 
     @model_validator(mode="after")
+    def _azures_own_registry(self) -> Settings:
+        if self.azure is not None and self.registry is not None:
+            raise ValueError(
+                "`registry` is not for Azure, whose launcher logs in to Azure's own registries alone; "
+                "name one that is there as `azure.registry.id`, or let the stack make it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _values_within_reach(self) -> Settings:
         own = self.aws.storage.name if self.aws else None
         self.asset_values.refuse_elsewhere(self.agent, own_bucket=own)
+        if self.asset_values.writer is not None and self.aws is None:
+            raise ValueError("`assetValues.writer` is a role of AWS; remove it")
         return self
 
     @field_validator("environment_variables")

@@ -45,7 +45,8 @@ def stored_values_place(who: StackIdentity) -> StoredValuesPlace | None:
     """Where values are to be copied to, whether code loads from there yet or not.
 
     The stack's own bucket on ECS, unless the settings name another place. None: the settings of a stack elsewhere name
-    none, or a folder that is in containers, which nothing outside of them reaches.
+    none, or a folder that is in containers, which nothing outside of them reaches; and the storage of an Azure stack,
+    which nothing here copies to yet.
     """
     settings = who.settings.asset_values
     if settings.folder is not None:
@@ -77,6 +78,9 @@ def stored_value_variables(who: StackIdentity) -> dict[str, str]:
     chosen = {MODULE_VARIABLE: _MODULE, ATTRIBUTE_VARIABLE: _ATTRIBUTES[settings.kind]}
     if settings.folder is not None:
         return {**chosen, "ASSET_VALUES_FOLDER": settings.folder}
+    own = facts_of(who).store_variables(settings.prefix)
+    if own is not None and settings.bucket is None:
+        return {**chosen, **own}
     place = stored_values_place(who)
     if place is None or place.bucket is None:
         raise TypeError("settings with an IO manager have a bucket or a folder: Settings holds it")

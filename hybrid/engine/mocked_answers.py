@@ -33,6 +33,8 @@ class Answers:
             return content, {"imageId": f"sha256:{content}"}
         if token.startswith(_OURS):
             return f"{name}-{content[:8]}", self._of_ours(token.removeprefix(_OURS), inputs, content)
+        if token.startswith("azure-native:"):
+            return self._of_azure(token, name, inputs, content)
         said = {
             **self._place,
             "name": next((str(inputs[key]) for key in _NAMES if isinstance(inputs.get(key), str)), name),
@@ -45,6 +47,30 @@ class Answers:
         }
         made = {key: text.format_map(said) for key, text in _AWS.get(token, _OTHER).items()}
         return made.pop("id"), made
+
+    def _of_azure(self, token: str, name: str, inputs: Mapping[str, Any], content: str) -> tuple[str, dict[str, Any]]:
+        """Ids in the form that Azure has, under the last of the names that are given."""
+        kind = token.rpartition(":")[2]
+        own = kind[0].lower() + kind[1:]
+        names = [str(value) for key, value in inputs.items() if key.endswith("Name") and isinstance(value, str)]
+        given = next((str(inputs[key]) for key in _AZURE_NAMES if isinstance(inputs.get(key), str)), name)
+        return f"/azure/{'/'.join(sorted(set(names)))}/{own}/{given}", {
+            "name": given,
+            "principalId": digest(f"principal {given}")[:32],
+            "clientId": digest(f"client {given}")[:32],
+            "customerId": digest(f"customer {given}")[:32],
+            "latestRevisionName": f"{given}--{content[:7]}",
+            "properties": {"secretUriWithVersion": f"{given}/{content[:8]}"},
+        }
+
+    def as_given_back(self, token: str, state: dict[str, Any]) -> dict[str, Any]:
+        """``state`` in the shape of outputs: Azure takes identities as a list and gives them back by id."""
+        identity = state.get("identity")
+        given = identity.get("userAssignedIdentities") if isinstance(identity, Mapping) else None
+        if not token.startswith("azure-native:") or not isinstance(given, list):
+            return state
+        known: dict[str, Any] = {str(each): {} for each in given}
+        return {**state, "identity": {**(identity or {}), "userAssignedIdentities": known}}
 
     def _of_ours(self, kind: str, inputs: Mapping[str, Any], content: str) -> dict[str, Any]:
         match kind:
@@ -65,6 +91,10 @@ class Answers:
         kind, place = token.rpartition(":")[2], self._place
         number = digest(json.dumps([token, asked], sort_keys=True, default=str))[:17]
         match kind:
+            case "getSharedKeys":
+                return {"primarySharedKey": number, "secondarySharedKey": number}
+            case "getClientConfig":
+                return {"tenantId": number, "clientId": number, "objectId": number, "subscriptionId": number}
             case "getAvailabilityZones":
                 names = [f"{place['region']}{letter}" for letter in "abc"]
                 return {"id": place["region"], "names": names, "zoneIds": names, "region": place["region"]}
@@ -108,6 +138,13 @@ def _ec2(prefix: str, kind: str, **more: str) -> dict[str, str]:
     arn = f"arn:aws:ec2:{{region}}:{{account}}:{kind}/{prefix}-{{digits}}"
     return {"id": f"{prefix}-{{digits}}", "arn": arn, **more}
 
+
+# The name of a thing of Azure among those of what it is in, the innermost first.
+_AZURE_NAMES: Final = (
+    *("secretName", "containerName", "subnetName", "containerAppName", "environmentName", "workspaceName"),
+    *("registryName", "vaultName", "accountName", "natGatewayName", "publicIpAddressName", "virtualNetworkName"),
+    *("roleDefinitionId", "roleAssignmentName", "resourceName", "resourceGroupName"),
+)
 
 _OTHER: Final = {"id": "{name}-{digits}"}
 # Shapes of ids and ARNs: https://docs.aws.amazon.com/service-authorization/latest/reference/ (a page a service). What

@@ -118,7 +118,7 @@ class Monitor(mocks.MockMonitor):
         }
         with self._lock:
             self.made.append(entry)
-        return imported or id_, {**computed, **marked}
+        return imported or id_, self._answers.as_given_back(request.type, _joined(computed, marked))
 
     def _alias(self, urn: str, request: Any, alias: Any) -> str:
         if alias.WhichOneof("alias") == "urn":
@@ -150,6 +150,17 @@ class Monitor(mocks.MockMonitor):
             case pulumi.Asset() | pulumi.Archive():
                 return self._plain(vars(value))
         return f"[{type(value).__name__}]"
+
+
+def _joined(computed: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a provider gives back: what it was given, and in the same objects what it found out."""
+    joined = {**computed, **given}
+    for name, value in given.items():
+        bare, found = rpc.unwrap_rpc_secret(value), computed.get(name)
+        if isinstance(bare, Mapping) and isinstance(found, Mapping):
+            both = {**found, **bare}
+            joined[name] = rpc.wrap_rpc_secret(both) if rpc.is_rpc_secret(value) else both
+    return joined
 
 
 class _Unused(mocks.Mocks):
@@ -215,6 +226,7 @@ def _answers_beside(content: Callable[[Path], str]) -> list[tuple[str, str, str,
         ("docker", "hybrid.containers.docker", "Docker.find", lambda _: classmethod(lambda *_, **__: None)),
         ("docker", "hybrid.containers.host", "address_from_containers", lambda _: lambda *_, **__: NO_ADDRESS),
         ("ecs", "stacks.ecs_standing", "look", lambda _: lambda *_, **__: _nothing_kept()),
+        ("azure", "stacks.azure_ground", "check", lambda _: lambda *_, **__: None),
         ("ecs", "infra.network_facts", "check", lambda _: lambda *_, **__: None),
         ("ecs", "infra.network_facts", "crowded", lambda _: lambda *_, **__: []),
         ("kubernetes", "stacks.registry_login", "docker_config", lambda _: lambda *_, **__: "{}"),

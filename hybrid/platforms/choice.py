@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from agent.spec import DockerAgentSpec, EcsAgentSpec, KubernetesAgentSpec, LocalAgentSpec
+from agent.spec import AzureAgentSpec, DockerAgentSpec, EcsAgentSpec, KubernetesAgentSpec, LocalAgentSpec
 
 if TYPE_CHECKING:
     from hybrid.engine.stack import Stack
@@ -38,3 +38,7 @@ def commands_of(
             from hybrid.platforms.kubernetes import KubernetesCommands
 
             return KubernetesCommands(stack, report, plus, spec)
+        case AzureAgentSpec() as spec:
+            from hybrid.platforms.azure import AzureCommands
+
+            return AzureCommands(stack, report, plus, spec)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hybrid.errors import HybridError, NotReadyError
-from hybrid.provider import ecs_place, kubernetes_place
+from hybrid.provider import azure_place, ecs_place, kubernetes_place
 from hybrid.provider.definition import Failure, Property, record_failures
 from hybrid.provider.properties import UNKNOWN
 
@@ -69,7 +69,14 @@ def _kubernetes(place: Mapping[str, Any]) -> PlatformDiagnosis:
     return KubernetesDiagnosis(place)
 
 
+def _azure(place: Mapping[str, Any]) -> PlatformDiagnosis:
+    from hybrid.provider.azure_diagnosis import AzureDiagnosis
+
+    return AzureDiagnosis(place)
+
+
 _PLATFORMS: Final[Mapping[str, _Known]] = {
+    "azure": _Known(azure_place.OF_AGENT, _azure),
     "ecs": _Known(ecs_place.OF_AGENT, _ecs),
     "kubernetes": _Known(kubernetes_place.OF_AGENT, _kubernetes),
 }

@@ -14,6 +14,7 @@ from hybrid.provider.resource import Resource
 _CLIENTS: Final = ("connection", "Clients")
 _IMAGES: Final = ("location_image", "Images")
 _DOORS: Final = ("ecs_place", "Doors")
+_AZURE: Final = ("azure_place", "AzureDoors")
 _LAUNCHING: Final = ("ecs_launch_check", "Launching")
 _CLUSTERS: Final = ("kubernetes_place", "Doors")
 _CLUSTER_LAUNCHING: Final = ("kubernetes_launch_check", "Launching")
@@ -41,6 +42,7 @@ _LISTED: Final[tuple[tuple[str, str, str, tuple[str, str] | None], ...]] = (
     ("KubernetesAgentState", "kubernetes_agent_state", "KubernetesAgentState", _CLUSTERS),
     ("KubernetesDrain", "kubernetes_drain", "KubernetesDrain", _CLUSTERS),
     ("KubernetesLaunchCheck", "kubernetes_launch_check", "KubernetesLaunchCheck", _CLUSTER_LAUNCHING),
+    ("AzureDrain", "azure_drain", "AzureDrain", _AZURE),
 )
 
 

@@ -20,6 +20,7 @@ ROOMS = {
         "agent",
         "infra",
         "hybrid.aws",
+        "hybrid.azure",
         "hybrid.containers",
         "hybrid.kubernetes",
         "hybrid.provider",
@@ -33,13 +34,15 @@ ROOMS = {
     "hybrid.assets": {"asset_values", "hybrid.assets", "hybrid.aws", "hybrid.delivery", "hybrid.plus"},
     "hybrid.adopt": {"hybrid.adopt", "hybrid.aws", "hybrid.delivery", "hybrid.kubernetes", "hybrid.plus"},
     "hybrid.aws": {"hybrid.aws"},
+    "hybrid.azure": {"hybrid.azure"},
     "hybrid.kubernetes": {"hybrid.kubernetes"},
     "hybrid.costs": {"hybrid.costs"},
     "hybrid.plus": {"hybrid.plus"},
     "hybrid.containers": {"hybrid.containers"},
-    "hybrid.delivery": {"hybrid.aws", "hybrid.delivery", "hybrid.containers", "hybrid.kubernetes"},
+    "hybrid.delivery": {"hybrid.aws", "hybrid.azure", "hybrid.delivery", "hybrid.containers", "hybrid.kubernetes"},
     "hybrid.provider": {
         "hybrid.aws",
+        "hybrid.azure",
         "hybrid.containers",
         "hybrid.delivery",
         "hybrid.kubernetes",
@@ -82,6 +85,7 @@ ROOMS = {
     "hybrid.platforms": {
         "agent",
         "hybrid.aws",
+        "hybrid.azure",
         "hybrid.containers",
         "hybrid.costs",
         "hybrid.delivery",
@@ -130,6 +134,7 @@ MAY_IMPORT_PULUMI = ("stacks", "agent", "infra", "policies", "hybrid.provider", 
 MAY_SPEAK_HTTP_TO_DAGSTER_PLUS = ("hybrid.plus",)
 MAY_SPEAK_HTTP_TO_REGISTRIES = ("hybrid.delivery.images.transport",)
 MAY_SPEAK_HTTP_TO_THE_FORGE = ("hybrid.forge",)
+MAY_SPEAK_HTTP_TO_AZURE = ("hybrid.azure",)
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -187,7 +192,12 @@ def test_pulumi_is_imported_only_where_resources_are_described_or_driven(name: s
 @pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
 def test_only_the_plus_room_speaks_to_dagster_plus(name: str, path: Path) -> None:
     clients = {"httpx", "requests", "dagster_cloud_cli.gql"} & imports(path)
-    doors = (*MAY_SPEAK_HTTP_TO_DAGSTER_PLUS, *MAY_SPEAK_HTTP_TO_REGISTRIES, *MAY_SPEAK_HTTP_TO_THE_FORGE)
+    doors = (
+        *MAY_SPEAK_HTTP_TO_DAGSTER_PLUS,
+        *MAY_SPEAK_HTTP_TO_REGISTRIES,
+        *MAY_SPEAK_HTTP_TO_THE_FORGE,
+        *MAY_SPEAK_HTTP_TO_AZURE,
+    )
     assert not clients or name.startswith(doors), f"{name} uses {clients}: hybrid.plus is the only door to Dagster+"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hybrid.delivery.gate.aca import aca_rules
 from hybrid.delivery.gate.ecs import ecs_rules
 from hybrid.delivery.gate.findings import Finding, Severity
 from hybrid.delivery.gate.given import GivenByStack
@@ -90,7 +91,12 @@ def _kubernetes(said: Mapping[str, Any], known: _Known) -> Iterator[_Rule]:
     yield from kubernetes_rules(said, _variable)
 
 
+def _aca(said: Mapping[str, Any], known: _Known) -> Iterator[_Rule]:
+    yield from aca_rules(said)
+
+
 _OF_CONTEXTS: Final[Mapping[str, Callable[[Mapping[str, Any], _Known], Iterator[_Rule]]]] = {
+    "aca": _aca,
     "docker": _docker,
     "ecs": _ecs,
     "k8s": _kubernetes,

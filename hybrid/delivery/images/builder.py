@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hybrid.aws.registry import EcrAddress
 from hybrid.containers.docker import Docker, last_lines
 from hybrid.delivery.images.build_output import BuildOutput
 from hybrid.delivery.images.content import LOCAL, ImageContent, content_of
 from hybrid.delivery.images.errors import ContextError, PushFailed, RegistryError, RegistryUnreachable, TagTaken
-from hybrid.delivery.images.login import logged_in
+from hybrid.delivery.images.login import is_cloud_registry, logged_in
 from hybrid.delivery.images.reference import Reference
 from hybrid.delivery.images.registry import Registry, refused
 from hybrid.delivery.images.spec import HASH_LABEL, ImageSpec
@@ -156,7 +155,7 @@ class Builder:
         """The client, with logins to those registries of the references that docker itself has none for."""
         docker = self._docker()
         registries = {Reference.parse(one).registry for one in references}
-        foreign = {registry for registry in registries if EcrAddress.parse(registry)}
+        foreign = {registry for registry in registries if is_cloud_registry(registry)}
         if not foreign:
             yield docker
             return

@@ -1,5 +1,5 @@
-"""Logins to registries: as docker itself has them in its config file and its credential helpers, and for ECR as AWS
-gives them for some hours."""
+"""Logins to registries: as docker itself has them in its config file and its credential helpers, and for registries of
+AWS and Azure as these give them for some hours."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybrid.aws.registry import EcrAddress, ecr_login
+from hybrid.azure.registry import acr_login, is_acr
 from hybrid.delivery.images.errors import LoginRefused
 from hybrid.delivery.images.reference import HUB
 from hybrid.redaction import Token, redact
@@ -32,9 +33,9 @@ class Login:
 
 
 class Logins:
-    """The logins by registry: those that ``docker login`` left, and AWS's own for registries of ECR, which are asked
-    for with the credentials of the AWS tools. Helpers and AWS are asked once; ``forget`` lets one be asked again, since
-    what it gave may lapse."""
+    """The logins by registry: those that ``docker login`` left, AWS's own for registries of ECR, which are asked for
+    with the credentials of the AWS tools, and Azure's own for registries of Azure where docker has none. Each is asked
+    once; ``forget`` lets one be asked again, since what it gave may lapse."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
@@ -54,7 +55,21 @@ class Logins:
 
     def _look_up(self, registry: str) -> Login | None:
         address = EcrAddress.parse(registry)
-        return self._of_docker(registry) if address is None else self._of_ecr(address, registry)
+        if address is not None:
+            return self._of_ecr(address, registry)
+        return self._of_docker(registry) or (self._of_acr(registry) if is_acr(registry) else None)
+
+    def _of_acr(self, registry: str) -> Login:
+        from hybrid.errors import HybridError
+
+        try:
+            return Login(*acr_login(registry))
+        except HybridError as error:
+            raise LoginRefused(
+                f"There is no login for {registry}.",
+                why=f"{error.what}\n{error.why}" if error.why else error.what,
+                next_step=f"{error.next_step} Or `az acr login --name {registry.partition('.')[0]}`.",
+            ) from None
 
     def _of_ecr(self, address: EcrAddress, registry: str) -> Login:
         from hybrid.aws.errors import AwsError
@@ -106,16 +121,21 @@ class Logins:
         return _docker_folder(self._environ) / "config.json"
 
 
+def is_cloud_registry(registry: str) -> bool:
+    """Whether AWS or Azure gives logins to it, by a login of theirs."""
+    return EcrAddress.parse(registry) is not None or is_acr(registry)
+
+
 @contextlib.contextmanager
 def logged_in(environ: Mapping[str, str], logins: Logins, registries: set[str]) -> Iterator[Mapping[str, str]]:
     """``environ`` for docker commands that need logins which docker does not have: to those of ``registries`` that are
-    ECR's. Without any of these it is ``environ`` itself.
+    AWS's or Azure's. Without any of these it is ``environ`` itself.
 
     The logins stand in a folder of their own, readable to this user alone and removed at the end, beside the user's
     other settings: contexts, builders, plug-ins, other logins. The user's own file is never written. Raises
     ``LoginRefused``.
     """
-    wanted = {registry: logins.of(registry) for registry in sorted(registries) if EcrAddress.parse(registry)}
+    wanted = {registry: logins.of(registry) for registry in sorted(registries) if is_cloud_registry(registry)}
     if not wanted:
         yield environ
         return

@@ -49,7 +49,7 @@ def test_keys_are_written_as_in_the_stack_file() -> None:
 def test_a_platform_that_is_not_built_is_named_as_such(kind: object) -> None:
     ((where, sentence),) = problems({"kind": kind})
     assert where == ()
-    assert "`local`, `docker`, `ecs` and `kubernetes` are built so far" in sentence
+    assert "`local`, `docker`, `ecs`, `kubernetes` and `azure` are built so far" in sentence
 
 
 def test_a_forgotten_kind_says_what_a_kind_is() -> None:

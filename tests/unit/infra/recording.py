@@ -235,7 +235,7 @@ class _Monitor(mocks.MockMonitor):
             return resource_pb2.RegisterResourceResponse(urn=urn)
         given, id_, state = self._made(request, request.object, request.importId, read=False)
         if self._preview:
-            id_, state = "", given
+            id_, state = "", as_given_back(request.type, given)
         answer = _sync_await(rpc.serialize_properties(state, {}))
         self.resources[urn] = mocks.MockMonitor.ResourceRegistration(urn, id_, state)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=id_, object=answer)
@@ -286,7 +286,7 @@ class _Monitor(mocks.MockMonitor):
                 is_component=is_component,
             )
         )
-        return marked, id_, {**computed, **marked}
+        return marked, id_, as_given_back(token, _joined(computed, marked))
 
     def _judge(self, token: str, name: str, inputs: Mapping[str, Any], *, read: bool, shaped: bool) -> None:
         found = complaints(token, inputs, read=read)
@@ -295,6 +295,26 @@ class _Monitor(mocks.MockMonitor):
         if not shaped:
             found.append("tests/unit/infra/aws_shapes.py does not know which ARN AWS gives it")
         self._record.failures.extend(f"{name} ({token}): {complaint}" for complaint in found)
+
+
+def _joined(computed: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a provider gives back: what it was given, and in the same objects what it found out."""
+    joined = {**computed, **given}
+    for name, value in given.items():
+        bare, found = rpc.unwrap_rpc_secret(value), computed.get(name)
+        if isinstance(bare, Mapping) and isinstance(found, Mapping):
+            both = {**found, **bare}
+            joined[name] = rpc.wrap_rpc_secret(both) if rpc.is_rpc_secret(value) else both
+    return joined
+
+
+def as_given_back(token: str, state: dict[str, Any]) -> dict[str, Any]:
+    """Azure takes identities as a list and gives them back by id, which is how its SDK reads outputs."""
+    identity = state.get("identity")
+    given = identity.get("userAssignedIdentities") if isinstance(identity, Mapping) else None
+    if not token.startswith("azure-native:") or not isinstance(given, list):
+        return state
+    return {**state, "identity": {**identity, "userAssignedIdentities": {str(each): {} for each in given}}}
 
 
 def _options(request: Any, known_as: str, *, read: bool) -> Options:

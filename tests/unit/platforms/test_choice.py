@@ -22,6 +22,8 @@ FILES = {
     '  hybrid:aws: {account: "123456789012", region: eu-central-1}\n',
     "kubernetes": "config:\n  hybrid:organization: acme\n  hybrid:agent: {kind: kubernetes}\n"
     "  hybrid:registry: {address: x.io/a}\n  hybrid:kubernetes: {context: test}\n",
+    "azure": "config:\n  hybrid:organization: acme\n  hybrid:agent: {kind: azure}\n"
+    "  hybrid:azure: {subscription: 00000000-1111-2222-3333-444444444444, location: westeurope}\n",
 }
 """The least that a stack of each kind says."""
 

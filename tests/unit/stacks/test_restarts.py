@@ -119,3 +119,26 @@ def test_what_is_no_agent_s_is_not_looked_at(urn):
 def test_the_emulator_s_process_is_no_agent():
     urn = "urn:pulumi:local::hybrid::dagsterhybrid:index:Process::emulator"
     assert agent_restarts(urn, "update", ["files"], process(), process("b: 1")) == ()
+
+
+APP = "AzureAgent$azure-native:app:ContainerApp::agent-app"
+
+
+def app(settings="a: 1", image="x:1", generation=None, **more):
+    env = [{"name": "HYBRID_DAGSTER_YAML", "value": settings}, {"name": "STAGE", "value": PLANTED}]
+    env += [{"name": "HYBRID_GENERATION", "value": generation}] if generation else []
+    return {"template": {"containers": [{"image": image, "env": env}]}, **more}
+
+
+def test_another_template_of_an_app_in_azure_is_another_revision_with_its_reasons():
+    found = reasons(APP, "update", ["template"], app(), app("a: 2", "x:2", generation="token 2"))
+    assert found == ("`image` of its container", "a restart or a new token", "`a` of its dagster.yaml")
+
+
+def test_what_is_beside_the_template_starts_no_agent_in_azure():
+    assert reasons(APP, "update", ["configuration", "tags"], app(), app(tags={"x": "y"})) == ()
+    assert reasons(APP, REPLACED, ["location"], app(), app()) == ("`location` of its app",)
+
+
+def test_a_template_that_is_not_known_yet_is_marked_all_the_same():
+    assert reasons(APP, "update", ["template"], {"template": "?"}, {"template": "?"}) == ("its template",)

@@ -196,7 +196,7 @@ def test_the_reference_page_tells_kinds_apart_and_each_key_once() -> None:
     assert len(titles) == len(set(titles)), "two tables of one name cannot be told apart"
     for kind in ("create", "ids", "tags", "stack"):
         assert f"## `hybrid:aws.network`, `kind: {kind}`" in titles
-    for kind in ("local", "docker", "ecs", "kubernetes"):
+    for kind in ("local", "docker", "ecs", "kubernetes", "azure"):
         assert f"## `hybrid:agent`, `kind: {kind}`" in titles
     sizes = [title for title in titles if title.startswith("## `hybrid:agent.serverResources`")]
     assert sizes[-1].endswith("of `kind: kubernetes`"), "one key with other contents in each kind"
