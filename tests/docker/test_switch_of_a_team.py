@@ -177,7 +177,8 @@ def test_it_goes_to_hybrid_with_a_run_in_flight_and_its_values(move: Move) -> No
     images = {name: each.get("image") or "" for name, each in _by_name(now["documents"]).items()}
     assert set(images) == set(LOCATIONS)
     assert all("@sha256:" in image for image in images.values()), images
-    running = move.containers.run("ps", "--format", "{{.Image}}", "--filter", "network=hybrid-trial").split()
+    found = move.containers.run("ps", "--quiet", "--filter", "network=hybrid-trial").split()
+    running = [move.containers.run("inspect", "--format", "{{.Config.Image}}", each).strip() for each in found]
     assert set(images.values()) <= set(running), "and they are what runs"
     assert move.value("francs") == 94.0, "a run on Hybrid has loaded what was stored on Serverless"
     made = move.containers.run("run", "--rm", images["reports"], "cat", "/opt/dagster/app/template.txt")
