@@ -49,7 +49,7 @@ func main() {{
 
 
 def ensure_kubernetes_plugin(report: Callable[[str], None], machine: Machine | None = None) -> Path | None:
-    """The plugin beside the Pulumi that was built here, compiled if need be: 10 to 40 minutes on two cores.
+    """The plugin beside the Pulumi that was built here, compiled if need be: 10 to 60 minutes on two cores.
 
     None where Pulumi was not built: it gets the plugin by itself. Raises ``ToolchainError``.
     """
@@ -85,7 +85,7 @@ def _build(machine: Machine, finished: Path, report: Callable[[str], None]) -> N
         _embed(module / "terraform-mapping-embed.json", mapping)
         (module / "main.go").write_text(_PROGRAM, encoding="utf-8")
         settings = f" -X {_MODULE}/pkg/version.Version={VERSION}"
-        workshop.compiled(Binary(PLUGIN, _RECIPE, ".", "10 to 40 minutes", settings))
+        workshop.compiled(Binary(PLUGIN, _RECIPE, ".", "10 to 60 minutes", settings))
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
