@@ -31,8 +31,6 @@ NAMESPACE: Final = Kind("Namespace", "", "v1", "namespaces", "namespace", namesp
 NODE: Final = Kind("Node", "", "v1", "nodes", "node", namespaced=False)
 POD: Final = Kind("Pod", "", "v1", "pods", "pod")
 REPLICA_SET: Final = Kind("ReplicaSet", "apps", "v1", "replicasets", "replica set")
-ROLE: Final = Kind("Role", "rbac.authorization.k8s.io", "v1", "roles", "role")
-ROLE_BINDING: Final = Kind("RoleBinding", "rbac.authorization.k8s.io", "v1", "rolebindings", "role binding")
 SECRET: Final = Kind("Secret", "", "v1", "secrets", "secret")
 SERVICE: Final = Kind("Service", "", "v1", "services", "service")
 SERVICE_ACCOUNT: Final = Kind("ServiceAccount", "", "v1", "serviceaccounts", "service account")

@@ -20,7 +20,6 @@ SERVER_LABEL: Final = "user-deployment"
 
 RUN_LABEL: Final = "dagster/run-id"
 JOB_LABEL: Final = "dagster/job"
-CODE_LOCATION_LABEL: Final = "dagster/code-location"
 # On Jobs and pods of runs: dagster_k8s/job.py and launcher.py
 
 _STATE_PREFIX: Final = "dagster-defs-state-"

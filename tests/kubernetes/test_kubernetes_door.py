@@ -190,9 +190,7 @@ def test_a_pod_that_no_node_has_room_for_is_told_with_what_lacks(small: SmallPod
     assert "No node has room" in (error.why or "")
 
 
-def test_a_quota_a_missing_account_and_pod_security_are_told_in_the_admissions_words(
-    small: SmallPods, call: Call
-) -> None:
+def test_a_quota_and_a_missing_account_are_told_in_the_admissions_words(small: SmallPods, call: Call) -> None:
     small.deploy("homeless", OBEDIENT, serviceAccountName="nobody")
     error = failure(small, "homeless", call)
     assert "The pod's service account is not there." in error.what
