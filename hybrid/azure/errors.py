@@ -78,7 +78,7 @@ def unasked(doing: str, fault: Exception) -> AzureError:
     said = redact(str(fault)).strip()
     if type(fault).__name__ in {"ClientAuthenticationError", "CredentialUnavailableError"}:
         return AzureLoginMissing(
-            "There is no login to Azure.", why=f"It is needed to {doing}. {_short(said)}", next_step=_LOGIN
+            "There is no login to Azure.", why=f"It is needed to {doing}. {_why_no_login(said)}", next_step=_LOGIN
         )
     return AzureUnreachable(
         f"Azure could not be asked to {doing}.",
@@ -87,7 +87,14 @@ def unasked(doing: str, fault: Exception) -> AzureError:
     )
 
 
+def _why_no_login(said: str) -> str:
+    """What the directory said, if it was asked: its codes begin with AADSTS. The rest is a dozen places in which nobody
+    has put a login."""
+    told = [line.strip() for line in said.splitlines() if "AADSTS" in line]
+    return told[0][:600] if told else "It was looked for in the environment, with this machine's identity and by az."
+
+
 def _short(said: str) -> str:
-    """Without what each of a dozen places says in which a login was looked for."""
+    """In one line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     return " ".join(lines)[:600]

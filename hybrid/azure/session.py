@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ class Azure:
             from azure.identity import DefaultAzureCredential
         except ModuleNotFoundError:
             raise not_installed() from None
-        # a machine of Azure's is asked for its identity at an address that elsewhere answers after a minute, if ever
+        logging.getLogger("azure.identity").setLevel(logging.ERROR)  # our error says it, once
         return DefaultAzureCredential(additionally_allowed_tenants=[self.tenant] if self.tenant else [])
 
     @cached_property

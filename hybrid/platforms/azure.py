@@ -143,12 +143,12 @@ class AzureCommands(PlatformCommands):
         try:
             door = self.place.door()
         except HybridError as error:
-            return [Finding(LIBRARIES, "missing", error.what, error.next_step)]
+            return [Finding(LIBRARIES, "missing", error.what, error.next_step), _token_in_plain()]
         found = [Finding(LIBRARIES, "ok", "installed")]
         try:
             in_the_way = problems(door, self.place.wanted)
         except HybridError as error:
-            return [*found, Finding(SUBSCRIPTION, "missing", error.what, error.next_step)]
+            return [*found, Finding(SUBSCRIPTION, "missing", error.what, error.next_step), _token_in_plain()]
         found += [Finding(SUBSCRIPTION, "missing", problem.what, problem.next_step) for problem in in_the_way]
         if not in_the_way:
             found.append(Finding(SUBSCRIPTION, "ok", f"{self.place.subscription}, {self.place.location}"))

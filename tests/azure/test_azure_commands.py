@@ -129,6 +129,11 @@ def _hash() -> str:
 def test_doctor_warns_of_the_token_whatever_else_it_finds(lab, commands, monkeypatch) -> None:
     from hybrid.azure import ground
 
+    def no_login(*_: object) -> list[object]:
+        raise AzureError("There is no login to Azure.", next_step="az login")
+
+    monkeypatch.setattr(ground, "problems", no_login)
+    assert [each.status for each in commands.findings()] == ["ok", "missing", "warning"]
     monkeypatch.setattr(ground, "problems", lambda *_: [])
     assert [(each.name, each.status) for each in commands.findings()] == [
         ("azure libraries", "ok"),

@@ -263,11 +263,13 @@ def test_no_login_is_said_with_the_command(monkeypatch: pytest.MonkeyPatch) -> N
 
     class NoLogin:
         def get_token(self, *_: Any, **__: Any) -> Any:
-            raise ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token.\nAttempted: …")
+            raise ClientAuthenticationError("DefaultAzureCredential failed.\n\tAzureCli: AADSTS700082: it expired.")
 
     with pytest.raises(AzureError, match="There is no login to Azure") as refused:
         problems(Azure(SUBSCRIPTION, credential=NoLogin()), WANTED)
     assert "az login" in str(refused.value)
+    assert "AADSTS700082" in (refused.value.why or ""), "what the directory said, without where else nobody put one"
+    assert "failed" not in (refused.value.why or "")
 
 
 def test_the_agents_rights_do_not_reach_what_is_not_its_own(lab) -> None:
