@@ -201,7 +201,14 @@ def _facts(workspace: Workspace, who: StackIdentity) -> StackFacts:
         served = tuple(each.name for each in Stack.read(workspace, who.stack).folders)
     except SettingsError as error:
         note(f"What the stack serves is not known: {error.sentence()}")
-    return StackFacts(who.stack, settings.agent.kind, served, settings.phase, settings.asset_values.io_manager)
+    return StackFacts(
+        who.stack,
+        settings.agent.kind,
+        served,
+        settings.phase,
+        settings.asset_values.io_manager,
+        settings.agent.needs_images,
+    )
 
 
 def _written(root: Path, files: Sequence[Beside], *, yes: bool, as_json: bool) -> tuple[str, ...]:

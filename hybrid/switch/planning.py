@@ -37,6 +37,8 @@ class StackFacts:
     served: tuple[str, ...]
     phase: Literal["prepare", "standby", "serve"]
     io_manager: bool
+    needs_images: bool = True
+    """Whether its agent runs locations from images alone."""
 
 
 def plan_of(
@@ -125,7 +127,7 @@ def _sizes(state: OrganizationState, stack: StackFacts, tasks: tuple[Task, ...])
         assets_known=all(each.assets is not None for each in state.locations),
         instigators=len(state.on()),
         runs=None if state.runs is None else len(state.runs),
-        stands_by=not all(can_load(each.document, needs_images=stack.agent != "local") for each in state.locations),
+        stands_by=not all(can_load(each.document, needs_images=stack.needs_images) for each in state.locations),
     )
 
 

@@ -212,7 +212,7 @@ SEAM = {"hybrid.platforms.choice", "stacks.platform_facts", "stacks.platforms"}
 _KIND = "|".join(SPECS)
 ONE_PLATFORM = re.compile(rf"(agent|infra|stacks|hybrid\.\w+)\.({_KIND})(_\w+)?|hybrid\.({_KIND})(\.\w+)*")
 """Modules of one platform."""
-TURNS_ALL_INTO_ONE = {"hybrid.switch.rehearsal_stack"}
+TURNS_ALL_INTO_ONE = {"hybrid.switch.rehearsal", "hybrid.switch.rehearsal_stack"}
 """It makes a local stack of any, and tells what is different then."""
 OTHER_WORDS = {"builds", "provider", "scopes", "stack", "words"}
 """What is compared with words that happen to be kinds of agents as well: a stack may be called `local`."""

@@ -202,7 +202,7 @@ def test_the_reference_page_tells_kinds_apart_and_each_key_once() -> None:
     assert sizes[-1].endswith("of `kind: kubernetes`"), "one key with other contents in each kind"
     rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `hybrid:agent.")]
     assert rows.count("hybrid:agent.queues") == 1, "what all kinds have stands with all kinds"
-    assert rows.count("hybrid:agent.kind") == 4
+    assert rows.count("hybrid:agent.kind") == 5
     assert "hybrid:aws.locationRoles.<name>.policyArns" in page, "a name of one's own is shown as such"
 
 

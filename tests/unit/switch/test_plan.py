@@ -278,7 +278,7 @@ def test_undo_is_said_for_every_step():
 def test_an_agent_that_starts_anew_at_the_hand_over_makes_the_downtime_longer():
     folder = {"location_name": "quick", "code_source": {"module_name": "quick"}}
     from_folders = [location("quick", folder)]
-    local = replace(STACK, agent="local")
+    local = replace(STACK, agent="local", needs_images=False)
     quick = made(stack=local, strategy=Strategy.AT_ONCE, locations=from_folders).downtime
     anew = made(stack=local, strategy=Strategy.AT_ONCE).downtime
     assert anew.low > quick.low, "a PEX is on Serverless alone, so the local agent stands by"
