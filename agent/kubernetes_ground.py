@@ -90,12 +90,11 @@ class KubernetesGround(pulumi.ComponentResource):
         if args.rights_of_steps:
             accounts = [(account, namespace) for account in args.rights_of_steps]
             self._role(f"code-role{suffix}", names.code, namespace, STEP_RULES, accounts)
-        token = pulumi.Output.secret(args.token)
-        self._make(f"token{suffix}", manifests.token_secret(self._about(names.token_secret, namespace), token))
+        about = self._about(names.token_secret, namespace)
+        self._make(f"token{suffix}", manifests.token_secret(about, args.token))  # the SDK marks contents as secret
         if args.registry_login is not None:
             about = self._about(names.registry_secret, namespace)
-            login = pulumi.Output.secret(args.registry_login)
-            self._make(f"registry{suffix}", manifests.registry_secret(about, login))
+            self._make(f"registry{suffix}", manifests.registry_secret(about, args.registry_login))
         if args.isolates_code:
             about = self._about(names.code, namespace)
             self._make(f"policy{suffix}", manifests.code_policy(about, names, elsewhere=bool(suffix)))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent import kubernetes_manifests as manifests
+from agent.compute_logs import in_dagster_plus
 from agent.kubernetes_launcher import ARCHITECTURE_LABEL, CodePlace, kubernetes_launcher
 from agent.kubernetes_manifests import Manifest
 from agent.kubernetes_names import KubernetesNames
@@ -193,6 +194,8 @@ def _compute_logs(spec: KubernetesAgentSpec) -> dict[str, Any]:
             return {"enabled": True, "custom": custom}
         case "off":
             return {"enabled": False}
+        case _ if spec.log_upload_interval_seconds is not None:
+            return {"enabled": True, "custom": in_dagster_plus(spec.log_upload_interval_seconds)}
         case _:
             return {"enabled": True}
 
@@ -224,14 +227,12 @@ def _unsaid(spec: KubernetesAgentSpec) -> Iterator[str]:
 
 _NO_KEY: Final = {
     "allowed_locations": "the chart has no key for a fence of locations",
-    "api_retries": "given as `retries`, which the chart's older releases do not know",
     "direct_snapshot_uploads": "the chart has no key for it",
     "upload_snapshots_on_startup": "the chart has no key for it",
     "fail_pod_on_run_failure": "the chart has no key for it; `runK8sConfig` has none either",
     "ca_certificate_file": "the chart has no key for it",
     "agent_metrics": "the chart's values do not name a key for it",
     "code_server_metrics": "the chart's values do not name a key for it",
-    "log_upload_interval_seconds": "say it by `computeLogs.custom`",
     "mirror_image": "the image is pulled from where it is; copy it yourself and name the copy in `image`",
     "step_pods": "give the account of code the rules of docs/kubernetes.md for steps yourself",
     "stop_timeout_seconds": "the chart has no key for the grace period; Kubernetes gives 30 seconds",

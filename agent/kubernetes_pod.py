@@ -134,7 +134,8 @@ def _pod_spec(spec: KubernetesAgentSpec, pod: AgentPod) -> dict[str, Any]:
         "affinity": dict(place.affinity),
         "priorityClassName": place.priority_class_name,
         "schedulerName": place.scheduler_name,
-        "topologySpreadConstraints": _spread(pod.names) if spec.spread and spec.replicas > 1 else [],
+        # with one replica, too: a second one must not start the first anew
+        "topologySpreadConstraints": _spread(pod.names) if spec.spread else [],
         "imagePullSecrets": [{"name": name} for name in pod.pull_secrets],
         "containers": [_container(spec, pod)],
         "volumes": [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
-from stacks import aws_settings
+from agent import kubernetes_parts
+from stacks import aws_settings, kubernetes_settings
 
 NAMESPACE: Final = "hybrid:"
 
@@ -61,6 +62,16 @@ def _forms() -> dict[str, str]:
         aws_settings.BucketName: "a bucket's name: lower-case letters, digits, dots and hyphens, 3 to 63 of them",
         aws_settings.RoleName: "the name of a role, without its path: letters, digits and + = , . @ _ -",
         aws_settings.BaseName: "a name of lower-case letters, digits and single hyphens that begins with a letter",
+    }
+    words |= {
+        kubernetes_parts.NamespaceName: "a namespace's name: lower-case letters, digits and hyphens, at most 63",
+        kubernetes_parts.ObjectName: "an object's name: lower-case letters, digits, hyphens and dots, at most 253",
+        kubernetes_parts.LabelKey: "a key of Kubernetes, such as team or acme.example/team",
+        kubernetes_parts.LabelValue: "a label's value: letters, digits, dots, hyphens and underscores, at most 63",
+        kubernetes_parts.Quantity: "an amount as Kubernetes writes it: 250m, 2, 512Mi, 1Gi",
+        kubernetes_settings.ContextName: "a context's name, as `kubectl config get-contexts` shows it",
+        kubernetes_settings.KubeconfigPath: "an absolute path, or one below ~",
+        kubernetes_settings.ServerUrl: "the address of a cluster's API, such as https://k8s.acme.example:6443",
     }
     return {_pattern(kind): text for kind, text in words.items()}
 

@@ -217,6 +217,7 @@ def _answers_beside(content: Callable[[Path], str]) -> list[tuple[str, str, str,
         ("ecs", "stacks.ecs_standing", "look", lambda _: lambda *_, **__: _nothing_kept()),
         ("ecs", "infra.network_facts", "check", lambda _: lambda *_, **__: None),
         ("ecs", "infra.network_facts", "crowded", lambda _: lambda *_, **__: []),
+        ("kubernetes", "stacks.registry_login", "docker_config", lambda _: lambda *_, **__: "{}"),
     ]
 
 

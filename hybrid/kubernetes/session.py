@@ -37,7 +37,7 @@ _PAGE: Final = 500
 _JSON: Final = "application/json"
 # Names and labels without contents (kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches)
 _METADATA: Final = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
-_METADATA_OF_MANY: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+_METADATA_OF_LIST: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _ANSWERS: Final = dict.fromkeys((200, 201, 202), "object")  # "object": plain JSON, not the client's models
 
@@ -101,15 +101,10 @@ class Cluster:
         found: list[Any] = []
         more = ""
         asked = {"labelSelector": labels, "fieldSelector": fields, "limit": str(_PAGE)}
+        accept = _accept(kind, contents, listed=True)
         doing = f"list the {kind.noun}s" + (f" of {namespace}" if namespace else "")
         while True:
-            told = self._json(
-                doing,
-                "GET",
-                _path(kind, namespace),
-                {**asked, "continue": more},
-                accept=_accept(kind, contents, many=True),
-            )
+            told = self._json(doing, "GET", _path(kind, namespace), {**asked, "continue": more}, accept=accept)
             found += told.get("items") or []
             more = str((told.get("metadata") or {}).get("continue") or "")
             if not more:
@@ -119,9 +114,7 @@ class Cluster:
         """One object, or None when it is not there. Of a Secret its metadata only. Raises ``KubernetesError``."""
         try:
             path = _path(kind, namespace, name)
-            return self._json(
-                f"look at the {kind.noun} {name}", "GET", path, accept=_accept(kind, contents, many=False)
-            )
+            return self._json(f"look at the {kind.noun} {name}", "GET", path, accept=_accept(kind, contents))
         except KubernetesNotFound:
             return None
 
@@ -134,12 +127,6 @@ class Cluster:
         except (KubernetesNotFound, KubernetesConflict):
             return False
         return True
-
-    def patch(self, kind: Kind, namespace: str, name: str, body: Mapping[str, Any]) -> Any:
-        """Merge ``body`` into an object. Raises ``KubernetesError``."""
-        kind_of_patch = "application/merge-patch+json"
-        path = _path(kind, namespace, name)
-        return self._json(f"change the {kind.noun} {name}", "PATCH", path, body=body, content=kind_of_patch)
 
     def ask(self, doing: str, path: str, body: Mapping[str, Any]) -> Any:
         """Have the API answer a question that is put as an object, such as an access review."""
@@ -161,10 +148,9 @@ class Cluster:
         *,
         body: Any = None,
         accept: str = _JSON,
-        content: str = _JSON,
     ) -> Any:
         with self._doing(doing):
-            told = self._call(method, path, query or {}, body=body, accept=accept, content=content)
+            told = self._call(method, path, query or {}, body=body, accept=accept)
         if not isinstance(told, dict):
             raise refused(doing, 200, "the answer is no JSON object; something other than an API server answered")
         return told
@@ -177,14 +163,13 @@ class Cluster:
         *,
         body: Any = None,
         accept: str = _JSON,
-        content: str = _JSON,
         whole: bool = True,
     ) -> Any:
         return self._client().call_api(
             path,
             method,
             query_params=[(name, value) for name, value in query.items() if value],
-            header_params={"Accept": accept, "Content-Type": content},
+            header_params={"Accept": accept, "Content-Type": _JSON},
             body=body,
             auth_settings=["BearerToken"],
             response_types_map=_ANSWERS,
@@ -333,11 +318,11 @@ def _address(server: str) -> str:
     return str(server).rstrip("/").lower()
 
 
-def _accept(kind: Kind, contents: bool, *, many: bool) -> str:
+def _accept(kind: Kind, contents: bool, *, listed: bool = False) -> str:
     """What to ask for: never the contents of a Secret."""
     if contents and kind is not SECRET:
         return _JSON
-    return _METADATA_OF_MANY if many else _METADATA
+    return _METADATA_OF_LIST if listed else _METADATA
 
 
 def _path(kind: Kind, namespace: str, name: str | None = None) -> str:

@@ -135,6 +135,7 @@ def test_the_chart_says_what_the_stacks_own_agent_is_told() -> None:
     assert workspace["serverTTL"]["fullDeployments"] == {"enabled": True, "ttlSeconds": 600}
     assert workspace["onlyAllowUserDefinedK8sConfigFields"] == {"containerConfig": {"resources": True}}
     assert values["dagsterCloudAgent"]["env"]["STAGE"] == "prod", "the launcher takes it from the agent's own"
+    assert rendered(logUploadIntervalSeconds=30)["computeLogs"]["custom"]["config"] == {"upload_interval": 30}
     assert set(workspace["envVars"]) == {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "STAGE"}
 
 
@@ -179,7 +180,17 @@ def test_every_setting_reaches_the_chart_or_is_named_as_one_that_does_not() -> N
 
 _REACHING = {
     *("queues", "environment", "branch_deployments", "isolated", "startup_timeout_seconds", "server_ttl"),
-    *("api_timeout_seconds", "image", "architecture", "resources", "place", "max_unavailable", "annotations"),
+    *(
+        "api_timeout_seconds",
+        "api_retries",
+        "log_upload_interval_seconds",
+        "image",
+        "architecture",
+        "resources",
+        "place",
+        "max_unavailable",
+        "annotations",
+    ),
     *("run_as_user", "read_only_root", "replicas", "zero_downtime", "full_deployment", "cleanup_grace_seconds"),
     *("pod_startup_timeout_seconds", "image_pull_grace_seconds", "pull_policy", "image_pull_secrets"),
     *("code_architecture", "server_resources", "run_resources", "code_place", "server_config", "run_config"),

@@ -34,7 +34,7 @@ _GROUPS = {
     "/apis/rbac.authorization.k8s.io/v1": {"roles", "rolebindings"},
 }  # fmt: skip
 _METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
-_METADATA_OF_MANY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+_METADATA_OF_LIST = _METADATA.replace("PartialObjectMetadata", "PartialObjectMetadataList")
 _LISTING = {"labelSelector", "fieldSelector", "limit", "continue"}
 _LOGGING = {"container", "tailLines", "limitBytes", "previous", "timestamps", "sinceTime"}
 
@@ -166,8 +166,6 @@ class Fake:
             return self._shown(kind, self._object(kind, namespace, name), headers)
         if method == "DELETE" and name:
             return self._delete(kind, namespace, name, query, body, where)
-        if method == "PATCH" and name:
-            return self._patch(kind, namespace, name, query, body, headers, where)
         raise Refused(501, "NotImplemented", f"no {method}")
 
     def _called(self, call, body=None):
@@ -201,12 +199,11 @@ class Fake:
             raise Refused(404, "NotFound", f'{kind} "{name}" not found')
         return found
 
-    def _shown(self, kind, given, headers, *, many=False):
-        accept = headers.get("Accept")
-        if accept == (_METADATA if many else _METADATA_OF_MANY):
-            raise Refused(406, "NotAcceptable", "the metadata of one is asked for otherwise than that of many")
-        if accept in (_METADATA, _METADATA_OF_MANY):
+    def _shown(self, kind, given, headers, metadata=_METADATA):
+        if headers.get("Accept") == metadata:
             return {"kind": "PartialObjectMetadata", "metadata": given["metadata"]}
+        if headers.get("Accept") != "application/json":
+            raise Refused(406, "NotAcceptable", f"you requested {headers.get('Accept')}")
         if kind == "secrets":
             raise Refused(501, "NotImplemented", "contents of a Secret were asked for")
         return given
@@ -226,7 +223,7 @@ class Fake:
         first = int(query.get("continue") or 0)
         size = min(int(query["limit"]), self.page)
         after = first + size
-        shown = [self._shown(kind, one, headers, many=True) for one in found[first:after]]
+        shown = [self._shown(kind, one, headers, _METADATA_OF_LIST) for one in found[first:after]]
         return {"metadata": {"continue": str(after) if after < len(found) else ""}, "items": shown}
 
     def _fields(self, given, fields):
@@ -239,7 +236,8 @@ class Fake:
 
     def _delete(self, kind, namespace, name, query, body, where):
         self._known(query, set())
-        if set(body) != {"propagationPolicy", "preconditions"} or body["propagationPolicy"] != "Background":
+        said = body.get("propagationPolicy"), set(body.get("preconditions", ()))
+        if set(body) != {"propagationPolicy", "preconditions"} or said != ("Background", {"uid"}):
             raise Refused(501, "NotImplemented", f"no such way to delete: {body}")
         self._called(f"delete {kind} {where}")
         given = self._object(kind, namespace, name)
@@ -255,16 +253,6 @@ class Fake:
         for key, one in list(self.objects.items()):
             if uid in {owner["uid"] for owner in one["metadata"].get("ownerReferences", [])}:
                 del self.objects[key]
-
-    def _patch(self, kind, namespace, name, query, body, headers, where):
-        self._known(query, set())
-        if headers.get("Content-Type") != "application/merge-patch+json":
-            raise Refused(501, "NotImplemented", f"no patch of {headers.get('Content-Type')}")
-        self._called(f"patch {kind} {where}", body)
-        given = self._object(kind, namespace, name)
-        _merge(given, body)
-        given["metadata"]["generation"] += 1
-        return given
 
     def _log(self, namespace, name, query):
         self._known(query, _LOGGING)
@@ -289,16 +277,6 @@ class Fake:
         resource = asked["resource"] + (f"/{asked['subresource']}" if asked.get("subresource") else "")
         self._called(f"review {asked['verb']} {resource} {asked.get('namespace', '')}".rstrip())
         return {**body, "status": {"allowed": (asked["verb"], resource) not in self.denied}}
-
-
-def _merge(onto, given):
-    for name, value in given.items():
-        if isinstance(value, dict):
-            _merge(onto.setdefault(name, {}), value)
-        elif value is None:
-            onto.pop(name, None)
-        else:
-            onto[name] = value
 
 
 @contextlib.contextmanager

@@ -312,6 +312,7 @@ def test_several_agents_are_kept_apart_and_leave_one_at_a_time() -> None:
     made = record(agent={"replicas": 3})
     keys = [each["topologyKey"] for each in pod(made)["spec"]["topologySpreadConstraints"]]
     assert keys == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    assert pod(made) == pod(record()), "more of them do not start the first anew"
     assert made.only(BUDGET).inputs["spec"]["maxUnavailable"] == 1
     assert made.only(BUDGET).inputs["spec"]["selector"] == made.only(DEPLOYMENT).inputs["spec"]["selector"]
 

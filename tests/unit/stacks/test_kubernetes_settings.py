@@ -65,7 +65,9 @@ def test_the_context_is_always_said() -> None:
     ids=str,
 )
 def test_a_wrong_key_is_named(place: dict[str, Any], key: str) -> None:
-    assert f"hybrid:kubernetes.{key}" in wrong(kubernetes={"context": "c", **place})
+    message = wrong(kubernetes={"context": "c", **place})
+    assert f"hybrid:kubernetes.{key}" in message
+    assert "pattern" not in message, "nobody reads those"
 
 
 def test_names_follow_the_stack_unless_the_settings_say_others() -> None:
