@@ -56,7 +56,7 @@ AGENT_RULES: tuple[Rule, ...] = (
     Rule(
         "",
         ("pods",),
-        ("get", "list", "delete"),
+        ("list", "delete"),
         "Whether the pod of a code server or a run is there and why not; delete ends the pods of a run that is"
         " terminated.",
     ),

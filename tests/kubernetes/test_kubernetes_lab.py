@@ -44,7 +44,9 @@ def small(kubernetes_lab: KubernetesLab, containers: Containers) -> Iterator[Sma
     with kubernetes_lab.namespace("small") as namespace:
         kubernetes_lab.allow_pulls(namespace)
         yield SmallPods(kubernetes_lab, namespace, containers.python_image)
-    assert not kubernetes_lab.containers(), "a namespace that is deleted takes its Pods' containers with it"
+    kubernetes_lab.until(
+        lambda: not kubernetes_lab.containers(), seconds=60, what="a namespace takes its Pods' containers with it"
+    )
 
 
 def test_a_job_runs_to_its_end_in_a_container(small: SmallPods) -> None:

@@ -131,7 +131,7 @@ class PodLife(threading.Thread):
     def _end(self) -> None:
         """Grace, SIGKILL, and what the API server still has of it."""
         began = time.monotonic()
-        grace = 0 if self._object_gone else int(self.pod["metadata"].get("deletionGracePeriodSeconds") or _GRACE)
+        grace = 0 if self._object_gone else int(self.pod["metadata"].get("deletionGracePeriodSeconds", _GRACE))
         running = [one for one in (*self._init, *self._main) if one.running and one.id]
         stopping = [threading.Thread(target=self._stop, args=(one, grace), daemon=True) for one in running]
         for thread in stopping:
