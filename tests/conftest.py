@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
+
+from hybrid import redaction
 
 pytest_plugins = [
     "tests.containers.fixtures",
@@ -26,6 +29,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if loop is None or loop.is_closed():
         loop = stash[_LOOP] = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_the_test_alone() -> Iterator[None]:
+    """A secret is remembered by its process, for good. In tests it is a word like any other, which the next test on the
+    same worker may print."""
+    with redaction._lock:
+        before, known = set(redaction._registered), redaction._known
+    yield
+    with redaction._lock:
+        redaction._registered.clear()
+        redaction._registered.update(before)
+        redaction._known = known
 
 
 @pytest.hookimpl(trylast=True)

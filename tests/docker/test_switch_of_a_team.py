@@ -192,13 +192,8 @@ def test_it_goes_to_hybrid_with_a_run_in_flight_and_its_values(move: Move) -> No
     assert move.value("revenue") == 30, "all days that were stored on Serverless were loaded"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="while the stack's Docker agent stands it answers for Serverless's locations too, that they have no image, "
-    "and its word is the last; `back` waits for them in vain",
-)
 def test_it_goes_back_to_what_it_was(move: Move) -> None:
-    back = move.done("switch", "back", "trial", "--yes", "--json", "--load-limit", "120")
+    back = move.done("switch", "back", "trial", "--yes", "--json")
     assert back.document["stage"] == "back"
     assert move.standing() == move.before, "Serverless runs what it ran, with what was on"
 
