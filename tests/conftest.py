@@ -31,6 +31,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     asyncio.set_event_loop(loop)
 
 
+def pytest_collection_finish() -> None:
+    """What modules of tests made into secrets as they were imported is one of their own tests, not of all."""
+    with redaction._lock:
+        redaction._registered.clear()
+        redaction._known = None
+
+
 @pytest.fixture(autouse=True)
 def secrets_of_the_test_alone() -> Iterator[None]:
     """A secret is remembered by its process, for good. In tests it is a word like any other, which the next test on the
