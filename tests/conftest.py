@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,13 @@ pytest_plugins = [
 ]
 
 _LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
+
+
+def pytest_configure() -> None:
+    """Where the tests run in a shell's background, which has its processes ignore Ctrl-C, those that tests start would
+    inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

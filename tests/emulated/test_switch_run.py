@@ -207,15 +207,6 @@ def test_there_and_back_killed_on_the_way(place: Serverless) -> None:
     assert said["stage"] == "back"
 
 
-@pytest.fixture
-def ctrl_c_is_heard() -> Iterator[None]:
-    """Also where the tests run in a shell's background, which has its processes ignore it."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, former)
-
-
-@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_says_how_it_goes_on_and_it_does(place: Serverless) -> None:
     run = ("switch", "run", "local", "--yes", "--no-values")
     earlier = place.lines()  # of the test before
