@@ -91,7 +91,8 @@ def work_of(
     from hybrid.cli.console import note
     from hybrid.cli.dagster_plus import client_of
     from hybrid.cli.tools import pulumi_with_progress
-    from hybrid.switch.stack_work import StackSwitchWork, known_stack, smokes_of
+    from hybrid.switch.smokes import smokes_of
+    from hybrid.switch.stack_work import StackSwitchWork, known_stack
 
     workspace = Workspace.of_this_checkout()
     who = known_stack(workspace, stack)

@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hybrid.delivery.stack_file import StackFile
 from hybrid.delivery.told import VARIABLE
 from hybrid.engine.stack import Stack, identity
-from hybrid.errors import HybridError, NotReadyError, StoppedError
+from hybrid.errors import NotReadyError, StoppedError
 from hybrid.pipeline.rollback import READY
 from hybrid.pipeline.smoke import SmokeJob, smoke_run
 from hybrid.redaction import Token
@@ -24,6 +24,7 @@ from hybrid.switch import kept, taken_variables
 from hybrid.switch.drain import Drain, Runs
 from hybrid.switch.early_telling import EarlyTelling
 from hybrid.switch.paused import PausedFile, WasOn
+from hybrid.switch.smokes import SmokeGiven
 from hybrid.switch.standby import can_load
 from hybrid.switch.work import (
     MARKER,
@@ -47,15 +48,6 @@ if TYPE_CHECKING:
 
 _PHASE = ("hybrid:phase",)
 _QUEUE = "hybrid:ownQueue"
-
-
-@dataclass(frozen=True)
-class SmokeGiven:
-    """A job that is run after the switch."""
-
-    location: str
-    job: str
-    timeout_seconds: float = 300
 
 
 @dataclass
@@ -402,39 +394,3 @@ def _limited(limit: float | None) -> Iterator[Callable[[], bool]]:
         yield fired.is_set
     finally:
         timer.cancel()
-
-
-def smokes_of(given: Sequence[str], workspace: Workspace, stack: str) -> list[SmokeGiven]:
-    """From ``LOCATION:JOB`` texts, else what stacks/pipeline.yaml has for the stack."""
-    from hybrid.engine.pipeline import read_pipeline
-    from hybrid.errors import UsageError
-
-    found = []
-    for text in given:
-        location, colon, job = text.partition(":")
-        if not (location and colon and job):
-            raise UsageError(f"--smoke '{text}' is not LOCATION:JOB.", next_step="give it so, as in hello:greet.")
-        found.append(SmokeGiven(location, job))
-    if found:
-        _refuse_unserved(found, workspace, stack)
-        return found
-    try:
-        deployed = read_pipeline(workspace).deploy
-    except HybridError:
-        return []
-    runs: list[Any] = [each.smoke for each in deployed if each.stack == stack and each.smoke is not None]
-    return [SmokeGiven(run.location, run.job, run.timeout_seconds) for run in runs]
-
-
-def _refuse_unserved(runs: Sequence[SmokeGiven], workspace: Workspace, stack: str) -> None:
-    """Before minutes go by, and before anything is on Hybrid."""
-    from hybrid.engine.stack import Stack
-    from hybrid.errors import UsageError
-
-    served = sorted(each.name for each in Stack.read(workspace, stack).folders)
-    for run in runs:
-        if run.location not in served:
-            raise UsageError(
-                f"{run.location}:{run.job} cannot be run: '{stack}' serves no code location '{run.location}'.",
-                next_step=f"name one of these: {', '.join(served)}.",
-            )

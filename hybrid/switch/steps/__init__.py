@@ -24,7 +24,7 @@ from hybrid.switch.steps.serving import Departure, Loaded, Serve, Smoke
 from hybrid.switch.steps.step import Given, SwitchStep
 from hybrid.switch.steps.values import CopyRest, CopyValues, VerifyValues
 
-__all__ = ["BY_QUEUE", "STEPS", "Given", "SwitchStep", "all_at_once", "kinds_of", "steps_of"]
+__all__ = ["BY_QUEUE", "STEPS", "Given", "SwitchStep", "kinds_of", "steps_of"]
 
 STEPS: Final[tuple[type[SwitchStep], ...]] = (
     Preflight,
@@ -77,8 +77,3 @@ def kinds_of(strategy: Strategy) -> tuple[type[SwitchStep], ...]:
 def steps_of(strategy: Strategy, given: Given) -> tuple[SwitchStep, ...]:
     """The steps, ready to be walked."""
     return tuple(kind(given) for kind in kinds_of(strategy))
-
-
-def all_at_once(given: Given) -> tuple[SwitchStep, ...]:
-    """The steps, ready to be walked."""
-    return tuple(kind(given) for kind in STEPS)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybrid.errors import UsageError
-from hybrid.switch.stack_work import smokes_of
+from hybrid.switch.smokes import smokes_of
 from hybrid.workspace import Workspace
 
 pytestmark = pytest.mark.unit
