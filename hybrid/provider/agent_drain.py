@@ -12,8 +12,9 @@ from hybrid.errors import NotReadyError, SettingsError
 from hybrid.plus.run_words import named, short
 from hybrid.provider.connection import Clients, Connection, connection_record, reaching
 from hybrid.provider.definition import Choice, Definition, Flag, ListOf, Number, Property, Text
+from hybrid.provider.end_rule import EndRule
 from hybrid.provider.properties import Properties
-from hybrid.provider.resource import Call, Existing, Resource
+from hybrid.provider.resource import Call, Existing
 
 if TYPE_CHECKING:
     from hybrid.plus import PlusClient, Run
@@ -54,7 +55,7 @@ _POLL_EMBEDDED: Final = 0.2  # seconds; the embedded Dagster+ is for one person
 _POLL: Final = 5.0
 
 
-class AgentDrain(Resource):
+class AgentDrain(EndRule):
     """See ``DEFINITION``. The id is ``organization/deployment/`` and the locations.
 
     Dagster+ has no call that keeps new runs from an agent. Schedules and sensors may therefore start runs while others
@@ -71,12 +72,6 @@ class AgentDrain(Resource):
         connection = Connection.of(inputs)
         names = ",".join(sorted(inputs["locations"])) or "none"
         return Existing(f"{connection.organization}/{connection.deployment}/{names}", {})
-
-    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
-        return Existing(id, {})
-
-    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
-        return self.create(inputs, call)
 
     def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
         connection = Connection.of(inputs)

@@ -10,8 +10,9 @@ from hybrid.errors import NotReadyError
 from hybrid.provider.agent_drain import RUNS, RUNS_VARIABLE, runs_on_delete
 from hybrid.provider.azure_place import OF_AGENT, AzureDoors
 from hybrid.provider.definition import Definition, Number, Property
+from hybrid.provider.end_rule import EndRule
 from hybrid.provider.properties import Properties
-from hybrid.provider.resource import Call, Existing, Resource
+from hybrid.provider.resource import Call, Existing
 
 if TYPE_CHECKING:
     from hybrid.azure.made import Made, RunJob
@@ -39,7 +40,7 @@ _POLL: Final = 5.0  # seconds
 _SHOWN: Final = 5
 
 
-class AzureDrain(Resource):
+class AzureDrain(EndRule):
     """See ``DEFINITION``. The id is the environment's.
 
     All its work is done when it is deleted, and each step looks at what is there: one that was stopped half-way goes
@@ -47,19 +48,12 @@ class AzureDrain(Resource):
     """
 
     definition = DEFINITION
-    import_refusal = "It is a rule for the end of a stack, not a thing."
 
     def __init__(self, doors: AzureDoors) -> None:
         self._doors = doors
 
     def create(self, inputs: Properties, call: Call) -> Existing:
         return Existing(str(inputs["environmentId"]), {})
-
-    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
-        return Existing(id, {})
-
-    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
-        return self.create(inputs, call)
 
     def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
         """Raises ``NotReadyError`` when something stays, and when the agent's app is still there."""

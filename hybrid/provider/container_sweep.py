@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 from hybrid.containers.labels import STACK_LABEL
 from hybrid.errors import NotReadyError
 from hybrid.provider.definition import Definition, Number, Property, Text
+from hybrid.provider.end_rule import EndRule
 from hybrid.provider.properties import Properties
-from hybrid.provider.resource import Call, Existing, Resource
+from hybrid.provider.resource import Call, Existing
 
 if TYPE_CHECKING:
     from hybrid.containers.docker import Docker
@@ -38,23 +39,16 @@ _POLL: Final = 0.2  # seconds
 _NAMED: Final = 5  # containers named when they stay
 
 
-class ContainerSweep(Resource):
+class ContainerSweep(EndRule):
     """See ``DEFINITION``. The id is ``stack/network``.
 
     Containers are killed: runs that should end by themselves are waited for before that, by ``AgentDrain``.
     """
 
     definition = DEFINITION
-    import_refusal = "It is a rule for the end of a stack, not a thing."
 
     def create(self, inputs: Properties, call: Call) -> Existing:
         return Existing(f"{inputs['stack']}/{inputs['network']}", {})
-
-    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
-        return Existing(id, {})
-
-    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
-        return self.create(inputs, call)
 
     def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
         """Raises ``EngineAbsent`` when no engine answers: containers may be there, so nothing is called gone."""

@@ -10,8 +10,9 @@ from hybrid.errors import NotReadyError
 from hybrid.provider.agent_drain import RUNS, RUNS_VARIABLE, runs_on_delete
 from hybrid.provider.definition import Definition, Failure, Flag, Number, Property, Text
 from hybrid.provider.ecs_place import ACCOUNT, CLUSTER, REGION, Doors, wrong_account
+from hybrid.provider.end_rule import EndRule
 from hybrid.provider.properties import Properties
-from hybrid.provider.resource import Call, Existing, Resource
+from hybrid.provider.resource import Call, Existing
 
 if TYPE_CHECKING:
     from hybrid.aws.made import Made
@@ -55,7 +56,7 @@ _SHOWN: Final = 5  # tasks or services named in one line
 _REASON: Final = "the stack is taken down"
 
 
-class EcsDrain(Resource):
+class EcsDrain(EndRule):
     """See ``DEFINITION``. The id is ``cluster/stack``.
 
     All its work is done when it is deleted, and each step looks at what is there: one that was stopped half-way goes
@@ -63,7 +64,6 @@ class EcsDrain(Resource):
     """
 
     definition = DEFINITION
-    import_refusal = "It is a rule for the end of a stack, not a thing."
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
@@ -73,12 +73,6 @@ class EcsDrain(Resource):
 
     def create(self, inputs: Properties, call: Call) -> Existing:
         return Existing(f"{inputs['cluster']}/{inputs['stack']}", {})
-
-    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
-        return Existing(id, {})
-
-    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
-        return self.create(inputs, call)
 
     def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
         """Raises ``NotReadyError`` when something stays, and when the agent's service still runs."""

@@ -15,7 +15,8 @@ from hybrid.provider.definition import Anything, Choice, Definition, Failure, Li
 from hybrid.provider.ecs_place import ACCOUNT, REGION, Doors, wrong_account
 from hybrid.provider.launch_images import image_problem
 from hybrid.provider.properties import Properties, has_unknown
-from hybrid.provider.resource import Call, Existing, Resource
+from hybrid.provider.resource import Call, Existing
+from hybrid.provider.statement import Statement
 
 if TYPE_CHECKING:
     from hybrid.aws.launching import Finding, Permission
@@ -78,11 +79,10 @@ class Launching:
         self.registry = Registry(os.environ)
 
 
-class EcsLaunchCheck(Resource):
+class EcsLaunchCheck(Statement):
     """See ``DEFINITION``. The id is the location's name."""
 
     definition = DEFINITION
-    import_refusal = "It is a statement, and there is nothing to read it from."
 
     def __init__(self, launching: Launching) -> None:
         self._shared = launching
@@ -115,15 +115,6 @@ class EcsLaunchCheck(Resource):
         for text in unsure:
             call.report.info(text)
         return Existing(location, {"passed": _digest(inputs), "findings": unsure})
-
-    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
-        return Existing(id, outputs)
-
-    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
-        return self.create(inputs, call)
-
-    def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
-        """Nothing: it is a statement."""
 
 
 def _findings(aws: Aws, registry: Registry, inputs: Properties) -> list[Finding]:

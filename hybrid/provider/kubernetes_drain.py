@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 from hybrid.errors import NotReadyError
 from hybrid.provider.agent_drain import RUNS, RUNS_VARIABLE, runs_on_delete
 from hybrid.provider.definition import Definition, Flag, ListOf, Number, Property, Text
+from hybrid.provider.end_rule import EndRule
 from hybrid.provider.kubernetes_place import PLACE, Doors
 from hybrid.provider.properties import Properties
-from hybrid.provider.resource import Call, Existing, Resource
+from hybrid.provider.resource import Call, Existing
 
 if TYPE_CHECKING:
     from hybrid.kubernetes.kinds import Kind
@@ -59,7 +60,7 @@ _SHOWN: Final = 5  # names in one line
 _PATIENCE: Final = 20.0  # seconds until pods whose Deployment or Job is gone are removed by us, and not by the cluster
 
 
-class KubernetesDrain(Resource):
+class KubernetesDrain(EndRule):
     """See ``DEFINITION``. The id is ``namespace/stack``.
 
     All its work is done when it is deleted, and each step looks at what is there: one that was stopped half-way goes
@@ -67,19 +68,12 @@ class KubernetesDrain(Resource):
     """
 
     definition = DEFINITION
-    import_refusal = "It is a rule for the end of a stack, not a thing."
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
 
     def create(self, inputs: Properties, call: Call) -> Existing:
         return Existing(f"{inputs['namespaces'][0]}/{inputs['stack']}", {})
-
-    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
-        return Existing(id, {})
-
-    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
-        return Existing(id, {})
 
     def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
         """Raises ``NotReadyError`` when something stays, and when the agent's Deployment still stands."""

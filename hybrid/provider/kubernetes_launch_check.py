@@ -14,7 +14,8 @@ from hybrid.provider.definition import Anything, Definition, Failure, ListOf, Ma
 from hybrid.provider.kubernetes_place import NAMESPACE, PLACE, Doors
 from hybrid.provider.launch_images import image_problem
 from hybrid.provider.properties import Properties, has_unknown
-from hybrid.provider.resource import Call, Existing, Resource
+from hybrid.provider.resource import Call, Existing
+from hybrid.provider.statement import Statement
 
 if TYPE_CHECKING:
     from hybrid.delivery.images.registry import Registry
@@ -67,11 +68,10 @@ class Launching:
         self.registry = Registry(os.environ)
 
 
-class KubernetesLaunchCheck(Resource):
+class KubernetesLaunchCheck(Statement):
     """See ``DEFINITION``. The id is the location's name."""
 
     definition = DEFINITION
-    import_refusal = "It is a statement, and there is nothing to read it from."
 
     def __init__(self, launching: Launching) -> None:
         self._shared = launching
@@ -98,15 +98,6 @@ class KubernetesLaunchCheck(Resource):
         for text in unsure:
             call.report.info(text)
         return Existing(location, {"passed": _digest(inputs), "findings": unsure})
-
-    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
-        return Existing(id, outputs)
-
-    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
-        return self.create(inputs, call)
-
-    def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
-        """Nothing: it is a statement."""
 
 
 def _findings(cluster: Cluster, registry: Registry, inputs: Properties) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ from hybrid.delivery.gate.findings import refusal, warnings_of
 from hybrid.delivery.gate.given import GivenByStack
 from hybrid.provider.definition import Anything, Definition, Failure, ListOf, MapOf, Number, Property, Text
 from hybrid.provider.properties import UNKNOWN, Properties
-from hybrid.provider.resource import Call, Existing, Resource
+from hybrid.provider.resource import Call, Existing
+from hybrid.provider.statement import Statement
 
 _SOURCES: Final = ("module_name", "package_name", "python_file", "autoload_defs_module_name")
 
@@ -76,7 +77,7 @@ DEFINITION: Final = Definition(
 )  # fmt: skip
 
 
-class LocationCheck(Resource):
+class LocationCheck(Statement):
     """See ``DEFINITION``. The id is the location's name."""
 
     definition = DEFINITION
@@ -105,15 +106,6 @@ class LocationCheck(Resource):
             raise error
         passed = hashlib.sha256(f"{inputs['contentHash']} {location.digest()}".encode()).hexdigest()
         return Existing(location.code.name, {"passed": passed, "findings": warnings})
-
-    def read(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> Existing | None:
-        return Existing(id, outputs)
-
-    def update(self, id: str, outputs: Properties, inputs: Properties, call: Call) -> Existing:
-        return self.create(inputs, call)
-
-    def delete(self, id: str, inputs: Properties, outputs: Properties, call: Call) -> None:
-        """Nothing: it is a statement."""
 
 
 def _location(inputs: Properties) -> LocationToCheck:
