@@ -4,22 +4,18 @@ queues as the embedded one does, by the location's document, is for the live tie
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from hybrid.plus import PlusClient
-from tests.emulated.checkout import HYBRID, Checkout, until
-from tests.emulated.test_switch_run import Serverless, standing
+from tests.emulated.checkout import Checkout, until
+from tests.emulated.serverless_place import Serverless, serverless, standing
 from tests.emulated.traffic import Traffic
-from tests.ports import free_port
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -53,38 +49,12 @@ defs = dg.Definitions(jobs=[answers], schedules=[nightly])
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, environments: Path) -> Iterator[Serverless]:
-    root = tmp_path_factory.mktemp("queued")
-    data, port = root / "data", free_port()
-    command = [str(HYBRID), "emulator", "serve", "--data", str(data), "--port", str(port), "--organization", "acme"]
-    options = ["--agent-type", "serverless", "--serverless-departure", "0"]
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER_", "PULUMI_"))}
-    with (root / "log").open("wb") as log:
-        server = subprocess.Popen([*command, *options], env=inherited, stdout=log, stderr=log)
-    checkout = Checkout(root / "checkout", shared=environments)
-    url = f"http://127.0.0.1:{port}"
-    (checkout.root / "stacks" / "Pulumi.local.yaml").write_text(
-        f"config:\n  # the team's own words\n  hybrid:organization: acme\n  hybrid:url: {url}\n"
-    )
-    found = Serverless(url, data, checkout, server)
-    try:
-        until((data / "api-token").exists, seconds=60, what="it serves")
+    with serverless(tmp_path_factory.mktemp("queued"), environments) as found:
         with found.client() as client:
-            until(client.agents, seconds=120, what="the Serverless agent reports")
             for name in NAMES:
-                client.put_location(_document(checkout, name))
+                client.put_location(_document(found.checkout, name))
             until(lambda: _all_loaded(client), seconds=180, what="Serverless has loaded them")
         yield found
-    finally:
-        checkout.hybrid("down", "local", "--yes", DAGSTER_CLOUD_API_TOKEN=found.token)
-        checkout.destroy()
-        server.terminate()
-        server.wait(timeout=30)
-        for process in psutil.process_iter():
-            try:
-                if str(data) in " ".join(process.cmdline()):
-                    process.kill()
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
 
 
 def _document(checkout: Checkout, name: str) -> dict[str, object]:

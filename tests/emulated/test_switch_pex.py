@@ -9,12 +9,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.emulated.checkout import HYBRID, Checkout, until
-from tests.emulated.test_switch_run import Serverless, standing
-from tests.ports import free_port
+from tests.emulated.checkout import HYBRID
+from tests.emulated.serverless_place import Serverless, serverless, standing
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -55,41 +53,16 @@ code_location_target_module = "alpha.definitions"
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, environments: Path) -> Iterator[Serverless]:
     root = tmp_path_factory.mktemp("switched-pex")
-    data, port = root / "data", free_port()
-    command = [str(HYBRID), "emulator", "serve", "--data", str(data), "--port", str(port), "--organization", "acme"]
-    options = ["--agent-type", "serverless", "--serverless-departure", "0"]
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER_", "PULUMI_"))}
-    with (root / "log").open("wb") as log:
-        server = subprocess.Popen([*command, *options], env=inherited, stdout=log, stderr=log)
-    checkout = Checkout(root / "checkout", shared=environments)
-    url = f"http://127.0.0.1:{port}"
-    (checkout.root / "stacks" / "Pulumi.local.yaml").write_text(
-        f"config:\n  hybrid:organization: acme\n  hybrid:url: {url}\n"
-    )
-    found = Serverless(url, data, checkout, server)
-    try:
-        until((data / "api-token").exists, seconds=60, what="it serves")
-        with found.client() as client:
-            until(client.agents, seconds=120, what="the Serverless agent reports")
-        folder = checkout.location("alpha", CODE)
+    with serverless(root, environments) as found:
+        folder = found.checkout.location("alpha", CODE)
         (folder / "pyproject.toml").write_text(PROJECT)
-        _deploy(found, folder, root, inherited)
+        _deploy(found, folder, root)
         yield found
-    finally:
-        checkout.hybrid("down", "local", "--yes", DAGSTER_CLOUD_API_TOKEN=found.token)
-        checkout.destroy()
-        server.terminate()
-        server.wait(timeout=30)
-        for process in psutil.process_iter():
-            try:
-                if str(data) in " ".join(process.cmdline()):
-                    process.kill()
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
 
 
-def _deploy(place: Serverless, folder: Path, root: Path, inherited: dict[str, str]) -> None:
+def _deploy(place: Serverless, folder: Path, root: Path) -> None:
     """To Serverless, by the stock command."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER_", "PULUMI_"))}
     how = ("--location-name", "alpha", "--module-name", "alpha.definitions", "--build-method", "local")
     deployed = subprocess.run(
         [str(HYBRID.parent / "dagster-cloud"), "serverless", "deploy-python-executable", ".", *how],

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulated.test_switch_run import Serverless, place
+from tests.emulated.serverless_place import Serverless
+from tests.emulated.test_switch_run import place
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(900)]
 
