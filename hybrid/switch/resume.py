@@ -59,16 +59,26 @@ def _turned_on(
         one = found.get(each.key)
         if one is None:
             continue
-        if one.is_on:
+        to_its_code = each.by_default and one.on_by_default
+        if one.is_on and (one.by_default or not to_its_code):
             already.append(each)
             continue
-        if each.by_default and one.on_by_default:
-            client.reset_instigation(one)
-        else:
-            client.start_instigation(one)
+        _turn_on(client, one, to_its_code=to_its_code)
         resumed.append(each)
         tell(f"on: {each.label}")
     return resumed, already
+
+
+def _turn_on(client: PlusClient, one: Instigation, *, to_its_code: bool) -> None:
+    """A schedule is started also where it is then handed back to its code: only a start sets the moment from which its
+    ticks count. After a reset alone Dagster makes up for the latest tick of the past, be it months ago, where the
+    scheduler had not looked at the schedule before it was stopped (``stop_schedule`` and ``reset_schedule`` of
+    dagster/_core/scheduler/scheduler.py leave ``start_timestamp`` empty, dagster/_scheduler/scheduler.py reads that as
+    1970), and for up to an hour of missed ticks otherwise. A sensor goes on from its cursor."""
+    if not one.is_on and (one.kind == "schedule" or not to_its_code):
+        client.start_instigation(one)
+    if to_its_code:
+        client.reset_instigation(one)
 
 
 def _by_key(client: PlusClient) -> dict[_Key, Instigation]:

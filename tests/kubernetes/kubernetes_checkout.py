@@ -224,7 +224,8 @@ class KubernetesCheckout:
             "agent": {
                 "kind": "kubernetes",
                 "image": agent_image,
-                "podStartupTimeoutSeconds": 120,
+                "podStartupTimeoutSeconds": 90,
+                "startupTimeoutSeconds": 90,
                 "environment": {"DAGSTER_CLOUD_AGENT_SLEEP_INTERVAL_SECONDS": "0.2"},
             },
             "registry": {"address": f"{self.containers.registry}/kubernetes{self.plus.port}"},

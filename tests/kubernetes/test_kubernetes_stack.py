@@ -88,13 +88,16 @@ def error_of(stack: KubernetesCheckout, name: str, image: str, **more: Any) -> s
     """What Dagster+ shows of a location that it is told of, and that cannot load; the location is removed again."""
     document = {"location_name": name, "image": image, "code_source": {"module_name": name}, **more}
     stack.plus.ask(_PUT, document=document)
-    said = stack.until(
-        lambda: (state := stack.plus.load_states(STACK).get(name, "")).startswith("ERROR") and state,
-        seconds=180,
-        what=f"{name} shows an error",
-    )
-    stack.plus.ask(_REMOVE, name=name)
-    return str(said)
+    try:
+        return str(
+            stack.until(
+                lambda: (state := stack.plus.load_states(STACK).get(name, "")).startswith("ERROR") and state,
+                seconds=300,  # both of the settings' time-outs: a pod that ends may be seen running for a moment
+                what=f"{name} shows an error",
+            )
+        )
+    finally:
+        stack.plus.ask(_REMOVE, name=name)
 
 
 def test_a_preview_changes_nothing_anywhere(stack: KubernetesCheckout) -> None:

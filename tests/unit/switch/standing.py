@@ -63,6 +63,7 @@ class Standing:
         self._set(one, on=True, was_set=True, call="start")
 
     def reset_instigation(self, one: Instigation) -> None:
+        (one,) = [each for each in self.instigations if each.selector == one.selector]  # it may just have been started
         self._set(one, on=one.on_by_default, was_set=False, call="reset")
 
     def pause_automation(self, *, paused: bool) -> None:

@@ -79,7 +79,7 @@ def test_what_was_on_is_on_disk_before_the_first_is_stopped(file):
 
 
 @pytest.mark.parametrize("at", range(1, 5))
-@pytest.mark.parametrize("back", range(1, 5))
+@pytest.mark.parametrize("back", range(1, 6))
 def test_killed_at_any_call_the_first_record_survives(file, at, back):
     plus = deployment()
     plus.killed_at = at
@@ -96,6 +96,30 @@ def test_killed_at_any_call_the_first_record_survives(file, at, back):
     resume(plus, file)
     assert plus.on() == BEFORE
     assert plus.automation is True
+
+
+def test_a_schedule_counts_its_ticks_from_the_resume_also_where_its_code_turns_it_on(file):
+    """Reset alone, one that was stopped before Dagster's scheduler first saw it runs for its latest tick of the past:
+    a yearly one did, eleven months late."""
+    plus = deployment()
+    pause(plus, file)
+    plus.calls = []
+    resume(plus, file)
+    of_nightly = [call for call in plus.calls if "nightly" in call]
+    assert of_nightly == ["start nightly", "reset nightly"], "only a start sets the moment from which ticks count"
+    assert [call for call in plus.calls if "watch" in call] == ["reset watch"], "a sensor has its cursor for that"
+
+
+def test_killed_between_a_start_and_its_reset_it_is_handed_back_to_its_code_by_the_next_call(file):
+    plus = deployment()
+    pause(plus, file)
+    plus.calls, plus.killed_at = [], 1
+    with pytest.raises(Killed):
+        resume(plus, file)
+    assert plus.calls == ["start nightly"]
+    plus.killed_at = None
+    resume(plus, file)
+    assert plus.on() == BEFORE
 
 
 states = st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from(["schedule", "sensor"])), max_size=6)
