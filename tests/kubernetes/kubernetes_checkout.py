@@ -200,8 +200,11 @@ class KubernetesCheckout:
             for one in pod.status.container_statuses or []
             if one.state.waiting
         ]
-        log = self.agent_log()[-4000:]
-        return "\n".join(["Denied:", *denied[-5:], "Events:", *events, "Waiting:", *waiting, "The agent's log:", log])
+        taints = [str(taint) for node in self.lab.core().list_node().items for taint in node.spec.taints or []]
+        faults = [json.dumps(event) for event in self.lab.events if event["what"] == "fault"][-5:]
+        parts = {"Denied": denied[-5:], "Events": events, "Faults": faults, "Waiting": waiting, "Taints": taints}
+        lines = [line for title, said in parts.items() for line in (f"{title}:", *said)]
+        return "\n".join([*lines, "The agent's log:", self.agent_log()[-4000:]])
 
     def destroy(self) -> None:
         self.hybrid("down", STACK, "--yes")

@@ -79,6 +79,7 @@ def pods_of(stack: KubernetesCheckout, run: str) -> list[str]:
 def started(stack: KubernetesCheckout, job: str) -> str:
     """The id of a run that has started."""
     answer = stack.hybrid("run", STACK, "beta", job, "--no-wait", "--json")
+    assert answer.code == 0, f"{answer.err}\n{stack.trouble()}"
     run = str(answer.document["run_id"])
     stack.until(lambda: status_of(stack, run) == "STARTED", seconds=90, what="the run has started")
     return run

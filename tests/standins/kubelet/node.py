@@ -83,11 +83,14 @@ class Node:
             "kind": "Lease", "apiVersion": "coordination.k8s.io/v1", "metadata": {"name": NODE},
             "spec": {"holderIdentity": NODE, "leaseDurationSeconds": 40},
         }  # fmt: skip
-        with self._recorded():
-            self._cluster.post(_LEASES, lease)
-        while not self._ended.wait(_RENEW_SECONDS):
+        while True:
             with self._recorded():
-                self._cluster.patch(f"{_LEASES}/{NODE}", {"spec": {"renewTime": f"{now()[:-1]}.000000Z"}})
+                spec = {"renewTime": f"{now()[:-1]}.000000Z"}
+                # there is none yet, nor its namespace while the API server is young: without one the node is lost
+                if self._cluster.patch(f"{_LEASES}/{NODE}", {"spec": spec}) is None:
+                    self._cluster.post(_LEASES, {**lease, "spec": {**lease["spec"], **spec}})
+            if self._ended.wait(_RENEW_SECONDS):
+                return
 
     def _follow_pods(self) -> None:
         there: set[str] = set()
