@@ -15,6 +15,7 @@ from hybrid.platforms.commands import LogLine, LogRequest, PlatformCommands, Run
 if TYPE_CHECKING:
     from agent.azure_spec import AzureAgentSpec
     from hybrid.azure.made import CodeServer
+    from hybrid.costs.estimate import Estimate
     from hybrid.platforms.azure_standing import AzureStanding
     from hybrid.plus import Agent
     from hybrid.toolchain.doctor import Finding
@@ -153,6 +154,11 @@ class AzureCommands(PlatformCommands):
         if not in_the_way:
             found.append(Finding(SUBSCRIPTION, "ok", f"{self.place.subscription}, {self.place.location}"))
         return [*found, _token_in_plain()]
+
+    def monthly_cost(self) -> Estimate:
+        from hybrid.platforms.azure_costs import monthly
+
+        return monthly(self.stack, self.spec)
 
 
 def _token_in_plain() -> Finding:
