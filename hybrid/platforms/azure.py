@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -134,8 +135,10 @@ class AzureCommands(PlatformCommands):
         made = made_in(self.place.door(), self.place.group, self.place.environment_id, self.place.agent_app)
         for server in made.servers:
             yield server.image, f"the code server {server.name} of the stack {self.place.stack}"
+        now = datetime.now(UTC)
         for job in made.jobs:
-            yield job.image, f"the run {job.run_id[:8]} of the stack {self.place.stack}"
+            if job.may_run(now):
+                yield job.image, f"the run {job.run_id[:8]} of the stack {self.place.stack}"
 
     def findings(self) -> list[Finding]:
         from hybrid.azure.ground import problems
