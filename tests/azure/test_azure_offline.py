@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hybrid.review.reviewer import Request, review
+from hybrid.workspace import Workspace
 from tests.azure.answers import SUBSCRIPTION
 from tests.program.offline_checkout import Repository, steps
 
@@ -70,3 +72,35 @@ def test_a_stack_that_the_change_adds_is_new(change: Repository) -> None:
     assert set(steps(found).values()) == {"create"}
     assert found.costs is not None
     assert (found.costs.before, found.costs.after) == (None, 102.17)
+
+
+def test_where_the_others_are_previewed_it_is_reviewed_from_its_program_and_says_why(change: Repository) -> None:
+    """A job that only reads has no identity of Azure: it must neither fail nor be given one."""
+    change.replace("stacks/Pulumi.cloud.yaml", "    kind: azure\n", "    kind: azure\n    cpu: 1\n")
+
+    def no_pulumi() -> None:
+        raise AssertionError("there is nothing else to preview")
+
+    request = Request(workspace=Workspace(change.root), base="main")
+    found = review(request, no_pulumi, lambda _: None)  # type: ignore[arg-type]
+    (stack,) = found.stacks
+    assert steps(stack)["ContainerApp agent-app"] == "update"
+    assert stack.costs is not None
+    assert not found.offline, "stacks elsewhere are looked at"
+    assert "agent's token" in stack.missing[0].why, "the reason"
+    assert {each.part for each in stack.missing} >= {"preview", "dagster_plus", "policies"}, "and what nobody looked at"
+    assert "--secrets" in (stack.missing[0].next_step or ""), "who may change the stack can preview it"
+
+
+def test_whoever_may_change_the_stack_previews_it(change: Repository) -> None:
+    change.replace("stacks/Pulumi.cloud.yaml", "    kind: azure\n", "    kind: azure\n    cpu: 1\n")
+
+    class AskedFor(Exception):
+        pass
+
+    def pulumi() -> None:
+        raise AskedFor
+
+    request = Request(workspace=Workspace(change.root), base="main", secrets=True)
+    with pytest.raises(AskedFor):
+        review(request, pulumi, lambda _: None)  # type: ignore[arg-type]
