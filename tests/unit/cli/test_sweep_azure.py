@@ -14,7 +14,7 @@ import pytest
 from hybrid.azure.made import CodeServer, Made, RunJob
 from hybrid.cli.locations import sweep
 from hybrid.platforms.azure_place import AzurePlace
-from tests.standins.azure.acr import AcrStandIn
+from tests.standins.azure.acr_catalogue import AcrStandIn
 from tests.unit.cli.ecs_checkout import Call, FakePlus
 
 pytestmark = pytest.mark.unit

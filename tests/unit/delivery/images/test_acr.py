@@ -17,7 +17,7 @@ from hybrid.delivery.images.acr import Acr, AcrManifest
 from hybrid.delivery.images.errors import LoginRefused, RegistryError
 from hybrid.delivery.images.login import Logins
 from hybrid.delivery.images.transport import Transport
-from tests.standins.azure.acr import PASSWORD, AcrStandIn
+from tests.standins.azure.acr_catalogue import PASSWORD, AcrStandIn
 
 pytestmark = pytest.mark.unit
 
