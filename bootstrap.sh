@@ -9,7 +9,11 @@ unset PYTHONDONTWRITEBYTECODE
 stamp=.venv/.made-from
 locks=requirements.lock
 # `./bootstrap.sh azure` once, and from then on without it: what a stack needs is not taken away by the next lock
-if [ "${1:-}" = azure ] || [ -e .hybrid/with-azure ]; then
+wants_azure() {  # a job of CI starts with nothing, and nobody there says it: the stacks do
+    [ "${1:-}" = azure ] || [ -e .hybrid/with-azure ] ||
+        { [ -n "${CI:-}" ] && grep -qsE '^[^#]*kind: *"?azure"?' stacks/Pulumi.*.yaml; }
+}
+if wants_azure "${1:-}"; then
     locks="$locks requirements-azure.lock"
 fi
 # shellcheck disable=SC2086

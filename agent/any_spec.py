@@ -107,6 +107,10 @@ class AnyAgentSpec(Spec):
     needs_organization: ClassVar[bool] = False
     """Whether the agent does not reach a Dagster+ on this machine."""
 
+    no_reader: ClassVar[str | None] = None
+    """Why there is no identity that only reads and can preview such a stack, in a sentence: its reviews in CI are made
+    from the program alone. None: there is one."""
+
     cloud: ClassVar[str | None] = None
     """The key of `hybrid:` that says where in a cloud the stack stands: needed, and for this platform alone."""
 

@@ -64,6 +64,10 @@ class AzureAgentSpec(AnyAgentSpec):
     makes_bucket: ClassVar[bool] = True
     needs_organization: ClassVar[bool] = True
     cloud: ClassVar[str | None] = "azure"
+    no_reader: ClassVar[str | None] = (
+        "In Azure no identity that only reads can preview it: whoever may read container apps reads the agent's token "
+        "in them, and a preview asks for the key of the workspace that logs go to."
+    )
     image_platforms: ClassVar[tuple[str, ...]] = ("linux/amd64",)
 
     kind: Literal["azure"] = "azure"

@@ -14,6 +14,7 @@ REMOTE_IMAGE: Final = "docker:index/remoteImage:RemoteImage"
 SERVICE: Final = "docker:index/service:Service"
 LOCATION: Final = "dagsterhybrid:index:CodeLocation"
 PROCESS: Final = "dagsterhybrid:index:Process"
+AZURE: Final = ("azure-native:app:ContainerApp", "azure-native:app:Job")
 FUNCTION: Final = "aws:lambda/function:Function"
 
 _LISTS: Final = frozenset({"env_vars", "env", "environment"})
@@ -35,6 +36,9 @@ def images(subject: Subject) -> Iterator[str]:
             yield from texts(_container_spec(said).get("image"))
         case kind if kind == LOCATION:
             yield from _values_of(said.get("document"), "image")
+        case _ if subject.kind in AZURE:
+            for container in _of_template(said):
+                yield from texts(container.get("image"))
 
 
 def variables(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -60,6 +64,10 @@ def variables(subject: Subject) -> Iterator[tuple[str, str]]:
             yield from _commands(said, "command")
         case kind if kind == FUNCTION:
             yield from _pairs(mapping(said.get("environment")).get("variables"))
+        case _ if subject.kind in AZURE:
+            for container in _of_template(said):
+                yield from _pairs(container.get("env"))
+                yield from _commands(container, "command", "args")
 
 
 def unreadable(subject: Subject) -> bool:
@@ -86,6 +94,11 @@ def _parsed(said: Any) -> Any:
 
 def _container_spec(said: Mapping[str, Any]) -> Mapping[str, Any]:
     return mapping(mapping(said.get("taskSpec")).get("containerSpec"))
+
+
+def _of_template(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    template = mapping(said.get("template"))
+    yield from (mapping(each) for key in ("containers", "initContainers") for each in listed(template.get(key)))
 
 
 def _pairs(said: Any) -> Iterator[tuple[str, str]]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from policies.buckets import BLOCK, without_part
+from policies.networks import is_the_internet
 from policies.policy_documents import OF_RESOURCES, TRUST, Statement, UnreadablePolicyError, granted, required
 from policies.rule import ResourceRule, StackRule
 from policies.subjects import Subject, Unknown, listed, mapping, texts
-
-_WIDEST: Final = {4: 8, 6: 16}
-"""Shorter prefixes than these are the internet: two halves of it are all of it."""
 
 _BLOCKS: Final = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 _PUBLIC_ACLS: Final = frozenset({"public-read", "public-read-write", "authenticated-read"})
@@ -76,7 +73,7 @@ def _ways_in(subject: Subject) -> Iterator[str]:
         rules = (said,)
     for rule in rules:
         for cidr in (each for key in _CIDRS for each in texts(mapping(rule).get(key))):
-            if _is_the_internet(cidr):
+            if is_the_internet(cidr):
                 yield f"{subject} lets everybody in ({cidr}) on {_ports(mapping(rule))}."
 
 
@@ -85,14 +82,6 @@ def _ports(rule: Mapping[str, Any]) -> str:
     if str(rule.get("ipProtocol", rule.get("protocol"))) == "-1" or first is None:
         return "every port"
     return f"port {first:g}" if first == last and isinstance(first, int | float) else f"ports {first} to {last}"
-
-
-def _is_the_internet(cidr: str) -> bool:
-    try:
-        network = ipaddress.ip_network(cidr, strict=False)
-    except ValueError:
-        return False
-    return network.prefixlen < _WIDEST[network.version]
 
 
 def _by_policy(subject: Subject) -> Iterator[str]:
@@ -123,7 +112,7 @@ def _narrows(key: str, values: Sequence[str]) -> bool:
     if key not in _FENCES or not values:
         return False
     if key == "aws:sourceip":
-        return not any(map(_is_the_internet, values))
+        return not any(map(is_the_internet, values))
     return not any(_NO_TEXT.fullmatch(value) for value in values)
 
 

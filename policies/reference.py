@@ -32,10 +32,11 @@ and `up --policies` changes nothing. An **advisory** one only says so. `--json` 
               "message": "…"}]
 ```
 
-The rules see what the program asks for, not what stands in AWS, and the types of pulumi-aws and pulumi-docker that are
-named below; the same thing made by another provider is not seen. A value that only the update will know is judged by
-`up --policies` before the resource is made, and named in the preview (`judged-later`). Of rules about what belongs
-together, such as a bucket and its block, an update alone would speak only at its end: hence the preview before it.
+The rules see what the program asks for, not what stands in a cloud, and the types of pulumi-aws, pulumi-azure-native
+and pulumi-docker that are named below; the same thing made by another provider is not seen. A value that only the
+update will know is judged by `up --policies` before the resource is made, and named in the preview (`judged-later`). Of
+rules about what belongs together, such as a bucket and its block, an update alone would speak only at its end: hence
+the preview before it.
 
 The pack runs in the project's own environment and needs nothing of its own. It sees every value, as the provider does,
 and shows none of a secret's.

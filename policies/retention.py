@@ -11,13 +11,17 @@ from policies.rule import ResourceRule, StackRule
 from policies.subjects import Subject, Unknown, listed, mapping
 
 _LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"
+_WORKSPACE: Final = "azure-native:operationalinsights:Workspace"
 _IMAGES: Final = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 
 
 def _kept_for_ever(subject: Subject) -> Iterator[str]:
     days = subject.properties.get("retentionInDays")
-    if not isinstance(days, Unknown) and not days:
+    if subject.kind == _WORKSPACE and days == -1:
         yield f"{subject} keeps its lines for ever."
+    elif not isinstance(days, Unknown) and not days:
+        what = "does not say how long it keeps its lines" if subject.kind == _WORKSPACE else "keeps its lines for ever"
+        yield f"{subject} {what}."
 
 
 def _expiring_tags(subject: Subject) -> Iterator[str]:
@@ -62,9 +66,9 @@ LOGS: Final = ResourceRule(
     name="log-retention",
     level="advisory",
     reason="Lines that nobody reads any more are paid for every month, and hold more about people than anyone knows.",
-    todo="set retentionInDays; for the stack's own groups `hybrid:aws.logRetentionDays`.",
-    looks_at="Log groups of CloudWatch: that they have a retention, and not 0.",
-    judges={_LOG_GROUP: ("retentionInDays",)},
+    todo="set retentionInDays; for the stack's own `hybrid:aws.logRetentionDays` or `hybrid:azure.logRetentionDays`.",
+    looks_at="Log groups of CloudWatch and workspaces of Log Analytics: that they say a retention, and not 0 or -1.",
+    judges={_LOG_GROUP: ("retentionInDays",), _WORKSPACE: ("retentionInDays",)},
     check=_kept_for_ever,
 )
 

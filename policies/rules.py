@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from policies import encryption, iam, public_access, retention, running, stack_tag
+from policies import azure_access, azure_keeping, encryption, iam, public_access, retention, running, stack_tag
 from policies.rule import ResourceRule, Rule, StackRule
 
 RESOURCE_RULES: Final[tuple[ResourceRule, ...]] = (
@@ -18,6 +18,12 @@ RESOURCE_RULES: Final[tuple[ResourceRule, ...]] = (
     running.IMAGES,
     retention.IMAGES,
     retention.LOGS,
+    azure_access.PUBLIC_ACCESS,
+    azure_access.KEYS,
+    azure_access.ROLES,
+    azure_access.TRUST,
+    azure_keeping.VAULTS,
+    azure_keeping.TRANSIT,
     stack_tag.TAGS,
 )
 
@@ -26,6 +32,8 @@ STACK_RULES: Final[tuple[StackRule, ...]] = (
     public_access.BUCKET_BLOCK,
     retention.VERSIONS,
     retention.LIFECYCLES,
+    azure_keeping.PURGE,
+    azure_keeping.RECOVERY,
 )
 
 STALE: Final = Rule(

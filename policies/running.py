@@ -16,7 +16,7 @@ _BY_DIGEST: Final = re.compile(r"(?:[^@\s]+@)?sha256:[0-9a-f]{64}")
 # Where a secret is, which is no secret.
 _REFERENCE: Final = re.compile(r"arn:aws[\w-]*:(?:secretsmanager|ssm):[\w-]*:\d{12}:(?:secret:|parameter/)[\w/+=.@:-]+")
 
-AGENT_BY_VERSION: Final = re.compile(r"public\.ecr\.aws/dagster/dagster-cloud-agent:\d+\.\d+\.\d+")
+AGENT_BY_VERSION: Final = re.compile(r"(?:public\.ecr\.aws|docker\.io)/dagster/dagster-cloud-agent:\d+\.\d+\.\d+")
 """Dagster's own agent image at a version: the stack's default. Dagster names its releases by version, and the settings
 of the stack are held against that very version. ECS itself resolves the tag once for
 a deployment of the service, so that all of its tasks run the same image
@@ -45,6 +45,7 @@ _SAYS_WHERE: Final = {
     containers.CONTAINER: ("envs", "command", "entrypoints"),
     containers.SERVICE: ("taskSpec",),
     containers.LOCATION: ("document",),
+    **dict.fromkeys(containers.AZURE, ("template",)),
 }
 
 IMAGES: Final = ResourceRule(
@@ -52,11 +53,11 @@ IMAGES: Final = ResourceRule(
     level="mandatory",
     reason="Whoever moves a tag changes what runs with the roles of this stack, and no review sees it.",
     todo="name the image by its digest (`…@sha256:…`); what `hybrid` builds and pins is named so.",
-    looks_at="Images of task definitions of ECS, of Docker's containers, services and images, and of code locations "
-    "with their sidecars. Dagster's own agent image at a version passes "
-    "(`public.ecr.aws/dagster/dagster-cloud-agent:1.2.3`): Dagster names its releases so, the stack's settings are "
-    "held against that version, and ECS resolves the tag once for a deployment; `hybrid:agent.mirrorImage` gives a "
-    "digest.",
+    looks_at="Images of task definitions of ECS, of Azure's container apps and jobs, of Docker's containers, services "
+    "and images, and of code locations with their sidecars. Dagster's own agent image at a version passes "
+    "(`public.ecr.aws/dagster/dagster-cloud-agent:1.2.3`, or that of docker.io): Dagster names its releases so, the "
+    "stack's settings are held against that version, and ECS resolves the tag once for a deployment; "
+    "`hybrid:agent.mirrorImage` gives a digest.",
     judges={
         **{kind: keys for kind, keys in _SAYS_WHERE.items() if kind != containers.CONTAINER},
         containers.CONTAINER: ("image",),
@@ -70,10 +71,10 @@ SECRETS: Final = ResourceRule(
     level="mandatory",
     reason="A variable in plain can be read by everyone who may look at the task, the container or the state.",
     todo="keep it in Secrets Manager and name it under `secrets`, or keep it in Dagster+ by `hybrid:variables`.",
-    looks_at="Variables and commands in task definitions of ECS, in Docker's containers and services, in documents of "
-    "code locations, in functions of Lambda and in the local agent's processes: names that end like a secret's "
-    "(`…_PASSWORD`, `…_TOKEN`), and values of the shape of tokens, keys and addresses with a password. ARNs of "
-    "secrets and parameters pass: they say where it is. Values are never shown.",
+    looks_at="Variables and commands in task definitions of ECS, in Azure's container apps and jobs, in Docker's "
+    "containers and services, in documents of code locations, in functions of Lambda and in the local agent's "
+    "processes: names that end like a secret's (`…_PASSWORD`, `…_TOKEN`), and values of the shape of tokens, keys and "
+    "addresses with a password. ARNs of secrets and parameters pass: they say where it is. Values are never shown.",
     judges={**_SAYS_WHERE, containers.FUNCTION: ("environment",), containers.PROCESS: ("environment", "command")},
     check=_in_plain,
 )

@@ -17,9 +17,17 @@ STACK_TAG: Final = "dagster-hybrid/stack"
 TABLE: Final = Path(__file__).parent / "taggable_types.txt"
 """Made by ``python -m policies.tables taggable``."""
 
+AZURE_TAG: Final = "dagster-hybrid-stack"
+"""The same as ``agent.azure_names.STACK_TAG``, likewise."""
+
+AZURE_TABLE: Final = TABLE.with_name("taggable_azure_types.txt")
+"""Made by ``python -m policies.tables taggable-azure``."""
+
 
 def _untagged(subject: Subject) -> Iterator[str]:
-    if subject.type not in _taggable():
+    if subject.kind in _taggable(AZURE_TABLE):
+        yield from _untagged_in_azure(subject)
+    if subject.type not in _taggable(TABLE):
         return
     said = [subject.properties.get("tagsAll"), subject.properties.get("tags"), _default_tags(subject.provider)]
     if any(isinstance(tags, Unknown) or _has_tag(tags) for tags in said):
@@ -27,8 +35,15 @@ def _untagged(subject: Subject) -> Iterator[str]:
     yield f"{subject} does not bear the tag {STACK_TAG}."
 
 
-def _has_tag(tags: Any) -> bool:
-    value = mapping(tags).get(STACK_TAG)
+def _untagged_in_azure(subject: Subject) -> Iterator[str]:
+    """Azure's provider puts no tags on by itself."""
+    tags = subject.properties.get("tags")
+    if not isinstance(tags, Unknown) and not _has_tag(tags, AZURE_TAG):
+        yield f"{subject} does not bear the tag {AZURE_TAG}."
+
+
+def _has_tag(tags: Any, name: str = STACK_TAG) -> bool:
+    value = mapping(tags).get(name)
     return isinstance(value, Unknown) or bool(value)
 
 
@@ -43,9 +58,9 @@ def _default_tags(provider: Mapping[str, Any]) -> Any:
     return said if isinstance(said, Unknown) else mapping(said).get("tags")
 
 
-@lru_cache(maxsize=1)
-def _taggable() -> frozenset[str]:
-    lines = TABLE.read_text(encoding="utf-8").splitlines()
+@lru_cache(maxsize=2)
+def _taggable(table: Path) -> frozenset[str]:
+    lines = table.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
@@ -53,9 +68,10 @@ TAGS: Final = ResourceRule(
     name="stack-tag",
     level="advisory",
     reason=f"By the tag {STACK_TAG} people find what a stack costs, and commands of hybrid what is left of it.",
-    todo="make it with the stack's own provider, whose default tags have it.",
+    todo="make it with the stack's own provider, whose default tags have it; in Azure give it the stack's tags.",
     looks_at="Everything of pulumi-aws that takes tags (`policies/taggable_types.txt`): that the tag is among its own "
-    "or its provider's default tags.",
+    "or its provider's default tags. Everything of pulumi-azure-native that does "
+    f"(`policies/taggable_azure_types.txt`): that its own tags have {AZURE_TAG}, since Azure takes no slash there.",
     judges={"*": ("tags", "tagsAll")},
     check=_untagged,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,6 +19,8 @@ class Unknown:
 
 
 UNKNOWN: Final = Unknown()
+
+_AZURE: Final = re.compile(r"azure-native(?:_\w+)?:(?P<module>\w+)(?:/v\w+)?:(?P<name>\w+)")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,10 @@ class Subject:
 
     @property
     def kind(self) -> str:
-        """Its type without the V2 that several types of S3 bear beside their plain name; the same thing in AWS."""
+        """Its type without what several types of one thing are told apart by: the V2 that types of S3 bear beside their
+        plain name, and the version of Azure's API."""
+        if (azure := _AZURE.fullmatch(self.type)) is not None:
+            return f"azure-native:{azure['module']}:{azure['name']}"
         return self.type.replace("V2", "") if self.type.startswith("aws:s3/") else self.type
 
     def __str__(self) -> str:

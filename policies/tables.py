@@ -1,5 +1,5 @@
-"""The two tables that rules look things up in, from what AWS and Pulumi publish: ``python -m policies.tables actions``
-and ``python -m policies.tables taggable``. tests/contracts/test_policy_tables.py holds the files to them."""
+"""The tables that rules look things up in, from what AWS and Pulumi publish: ``python -m policies.tables actions``,
+``taggable`` and ``taggable-azure``. tests/contracts/test_policy_tables.py holds the files to them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 _TOKEN: Final = re.compile(r"\.__init__\(\s*'(aws:[^']+)'")
+_AZURE_TOKEN: Final = re.compile(r"\.__init__\(\s*'(azure-native:[^']+)'")
+_AZURE_TAGS: Final = re.compile(r"^\s+tags: pulumi\.Input\[Optional\[Mapping\[str", re.M)
 _HEAD: Final = "# {what}\n# Made by `python -m policies.tables {name}`; do not edit.\n"
 
 
@@ -44,8 +46,28 @@ def taggable_types() -> str:
     return _HEAD.format(what="Types of pulumi-aws that take tags.", name="taggable") + lines
 
 
+def taggable_azure_types() -> str:
+    """A type a line: those of pulumi-azure-native that take ``tags`` as a mapping. It is installed by `make azure`."""
+    import importlib.util
+
+    found = importlib.util.find_spec("pulumi_azure_native")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("pulumi_azure_native")
+    tokens = set()
+    for file in Path(found.origin).parent.glob("*/*.py"):
+        text = file.read_text(encoding="utf-8")
+        if _AZURE_TAGS.search(text):
+            tokens |= set(_AZURE_TOKEN.findall(text))
+    lines = "".join(f"{token}\n" for token in sorted(tokens))
+    return _HEAD.format(what="Types of pulumi-azure-native that take tags.", name="taggable-azure") + lines
+
+
 if __name__ == "__main__":
-    made = {"actions": actions_without_resource, "taggable": taggable_types}
+    made = {
+        "actions": actions_without_resource,
+        "taggable": taggable_types,
+        "taggable-azure": taggable_azure_types,
+    }
     if sys.argv[1:2] not in ([name] for name in made):
         sys.exit(f"usage: python -m policies.tables {'|'.join(made)}")
     sys.stdout.write(made[sys.argv[1]]())

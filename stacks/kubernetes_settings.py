@@ -58,6 +58,19 @@ class MadeAccountSettings(Spec):
     """Its annotations, by which a cloud gives it a role. Default: none."""
 
 
+class NodePrices(Spec):
+    """What the cluster's nodes cost a team, for `hybrid costs` and `hybrid review`."""
+
+    vcpu_hour: float = Field(ge=0, allow_inf_nan=False)
+    """US dollars for a processor an hour."""
+
+    gib_hour: float = Field(ge=0, allow_inf_nan=False)
+    """US dollars for a GiB of memory an hour."""
+
+    as_of: Annotated[str, StringConstraints(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
+    """The month that the prices are of, as `2026-11`: they are shown with it."""
+
+
 class KubernetesSettings(Spec):
     """The cluster of a stack, and what the stack makes in it beside agent and code."""
 
@@ -102,6 +115,9 @@ class KubernetesSettings(Spec):
     """Whether a NetworkPolicy lets only the stack's own pods connect to code servers: they run whatever is asked of
     them. Default true; it has no effect in a cluster whose network does not know policies. False for code servers that
     something else has to reach, such as a scraper of metrics."""
+
+    prices: NodePrices | None = None
+    """What processors and memory cost in the cluster. Default: not said, so that no costs are told."""
 
     @field_validator("labels")
     @classmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ MANAGED_BY: Final = ("managed-by", "dagster-cloud-agent")
 """The tag of code servers."""
 RUN_TAG: Final = "dagster-run-id"
 """The tag of jobs; there is none that says whose."""
+_MARGIN: Final = timedelta(hours=1)
+"""What Azure may take to start and end a job, and clocks may differ."""
 _GOES_ON: Final = frozenset({"Running", "Processing", "Unknown"})
 
 
@@ -45,6 +48,12 @@ class RunJob:
     job: str
     """The name of Dagster's job."""
     image: str
+    over_by: datetime | None = None
+    """When its run has ended at the latest: Azure ends it then. None: not known."""
+
+    def may_run(self, now: datetime) -> bool:
+        """Whether its run may go on, without asking Azure how each job goes: there are as many as there were runs."""
+        return self.over_by is None or now < self.over_by
 
 
 @dataclass(frozen=True)
@@ -135,5 +144,18 @@ def _image(thing: Any) -> str:
 def _job(job: Any) -> RunJob:
     tags = _tags(job)
     return RunJob(
-        name=str(job.name), run_id=tags.get(RUN_TAG, ""), job=tags.get("dagster-job-name", ""), image=_image(job)
+        name=str(job.name),
+        run_id=tags.get(RUN_TAG, ""),
+        job=tags.get("dagster-job-name", ""),
+        image=_image(job),
+        over_by=_over_by(job),
     )
+
+
+def _over_by(job: Any) -> datetime | None:
+    """The launcher starts a job right after it made it, and without another try: ``launch_run`` of
+    dagster_azure/container_apps/launcher.py, 1.13.27."""
+    made = job.system_data.created_at if job.system_data else None
+    seconds = job.configuration.replica_timeout if job.configuration else None
+    tries = 1 + int((job.configuration.replica_retry_limit if job.configuration else None) or 0)
+    return made + _MARGIN + timedelta(seconds=int(seconds) * tries) if made and seconds else None

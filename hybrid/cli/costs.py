@@ -19,7 +19,8 @@ def register(app: typer.Typer) -> None:
 
 
 def costs(stack: StackName, as_json: Json = False) -> None:
-    """Show what an ECS stack costs a month. Asks nobody: the table of prices is dated (docs/costs.md).
+    """Show what a stack in a cloud costs a month: list prices of AWS and Azure, on Kubernetes those that the stack's
+    file says. Asks nobody: the tables of prices are dated (docs/costs.md).
 
     Example: [bold]hybrid costs prod[/]
     """
@@ -28,13 +29,11 @@ def costs(stack: StackName, as_json: Json = False) -> None:
     from hybrid.engine.stack import Stack
 
     standing = Stack.read(Workspace.of_this_checkout(), stack)
-    found = platform_of(standing).monthly_cost()
+    platform = platform_of(standing)
+    found = platform.monthly_cost()
     if found is None:
-        raise UsageError(
-            f"The stack '{stack}' costs nothing that there are list prices for.",
-            why=f"Its agent is of kind {standing.who.settings.agent.kind}, for which there are none.",
-            next_step="name a stack whose hybrid:agent has `kind: ecs`.",
-        )
+        why, next_step = platform.without_prices()
+        raise UsageError(f"What the stack '{stack}' costs, there are no prices for.", why=why, next_step=next_step)
     if as_json:
         answer_json({"stack": stack, **found.document()})
     else:
@@ -53,7 +52,4 @@ def _print(found: Estimate) -> None:
     for line in found.lines:
         table.add_row(line.what, str(line.count), f"{line.dollars:.2f}")
     out.print(table)
-    note(
-        f"List prices of {found.prices.region}, read in {found.prices.as_of}; most regions cost as much or up to a "
-        "third more. Runs, data and requests come on top (docs/costs.md)."
-    )
+    note(found.prices.remark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from hybrid.platforms.commands import LogLine, LogRequest, PlatformCommands, Run
 if TYPE_CHECKING:
     from agent.azure_spec import AzureAgentSpec
     from hybrid.azure.made import CodeServer
+    from hybrid.costs.estimate import Estimate
     from hybrid.platforms.azure_standing import AzureStanding
     from hybrid.plus import Agent
     from hybrid.toolchain.doctor import Finding
@@ -133,8 +135,10 @@ class AzureCommands(PlatformCommands):
         made = made_in(self.place.door(), self.place.group, self.place.environment_id, self.place.agent_app)
         for server in made.servers:
             yield server.image, f"the code server {server.name} of the stack {self.place.stack}"
+        now = datetime.now(UTC)
         for job in made.jobs:
-            yield job.image, f"the run {job.run_id[:8]} of the stack {self.place.stack}"
+            if job.may_run(now):
+                yield job.image, f"the run {job.run_id[:8]} of the stack {self.place.stack}"
 
     def findings(self) -> list[Finding]:
         from hybrid.azure.ground import problems
@@ -153,6 +157,11 @@ class AzureCommands(PlatformCommands):
         if not in_the_way:
             found.append(Finding(SUBSCRIPTION, "ok", f"{self.place.subscription}, {self.place.location}"))
         return [*found, _token_in_plain()]
+
+    def monthly_cost(self) -> Estimate:
+        from hybrid.platforms.azure_costs import monthly
+
+        return monthly(self.stack, self.spec)
 
 
 def _token_in_plain() -> Finding:

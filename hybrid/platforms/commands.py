@@ -154,5 +154,10 @@ class PlatformCommands(ABC):
         return []
 
     def monthly_cost(self) -> Estimate | None:
-        """By list prices, from the stack's file alone; None: there are no list prices for it."""
+        """By list prices, or a team's own, from the stack's file alone; None: there are none for it."""
         return None
+
+    def without_prices(self) -> tuple[str, str]:
+        """Why there is no ``monthly_cost``, and what to do: two sentences for an error."""
+        kind = self.stack.who.settings.agent.kind
+        return f"Its agent is of kind {kind}, for which there are none.", "name a stack that stands in a cloud."

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from hybrid.costs.estimate import Estimate, Footprint, TaskSize, estimate
-from hybrid.costs.prices import US_EAST_1
+from hybrid.costs.aws import Footprint, TaskSize, estimate
+from hybrid.costs.aws_prices import US_EAST_1
+from hybrid.costs.estimate import Estimate
 from hybrid.delivery.document import CONTEXTS
 from stacks.aws_settings import AwsSettings, CreatedNetwork, NetworkSettings
 

@@ -147,8 +147,8 @@ def _size(definition: Mapping[str, Any]) -> tuple[str, str]:
 
 def _cost(made: Made, idle: Mapping[str, tuple[str, str]]) -> Estimate:
     """Agents and code servers; runs come and go."""
-    from hybrid.costs.estimate import Footprint, TaskSize, estimate
-    from hybrid.costs.prices import US_EAST_1
+    from hybrid.costs.aws import Footprint, TaskSize, estimate
+    from hybrid.costs.aws_prices import US_EAST_1
 
     def sizes(what: str, tasks: Sequence[Task]) -> list[TaskSize]:
         counted: dict[tuple[str, str], int] = {}

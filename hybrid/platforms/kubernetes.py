@@ -17,6 +17,7 @@ from hybrid.platforms.kubernetes_place import KubernetesPlace
 
 if TYPE_CHECKING:
     from agent.kubernetes_spec import KubernetesAgentSpec
+    from hybrid.costs.estimate import Estimate
     from hybrid.kubernetes.workloads import Pod
     from hybrid.platforms.kubernetes_standing import KubernetesStanding
     from hybrid.plus import Agent
@@ -146,6 +147,21 @@ class KubernetesCommands(PlatformCommands):
         from hybrid.toolchain import find_pulumi
 
         return check_cluster(self.place, os.environ, find_pulumi())
+
+    def monthly_cost(self) -> Estimate | None:
+        from hybrid.platforms.kubernetes_costs import monthly
+
+        return monthly(self.stack, self.spec)
+
+    def without_prices(self) -> tuple[str, str]:
+        from hybrid.platforms.kubernetes_costs import requested
+
+        vcpu, memory = requested(self.stack, self.spec)
+        return (
+            f"Its pods that are up all the time request {vcpu:g} processors and {memory:g} GiB; what those cost, the "
+            "nodes of the cluster decide.",
+            'say what they cost you: `hybrid:kubernetes.prices: {vcpuHour: 0.031, gibHour: 0.004, asOf: "2026-11"}`.',
+        )
 
 
 def _path(kubeconfig: str) -> str:

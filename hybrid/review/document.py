@@ -156,7 +156,7 @@ class CostLine(Model):
 
 
 class Costs(Model):
-    """What the stack costs a month by list prices, before and after; runs, data and requests on top."""
+    """What the stack costs a month, as `hybrid costs` tells it, before and after; runs, data and requests on top."""
 
     before: float | None
     """Dollars; null: it did not stand, or cannot be told."""
@@ -198,7 +198,7 @@ class StackReview(Model):
     iam: tuple[IamChange, ...] = ()
     """What policies grant more or less."""
     costs: Costs | None = None
-    """List prices before and after; null for a platform that has none."""
+    """Prices before and after; null for a stack that there are none for."""
     missing: tuple[Missing, ...] = ()
     """Parts that could not be looked at. A review with any is not whole."""
     seconds: float = 0.0

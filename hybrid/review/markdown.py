@@ -341,7 +341,7 @@ def _cost_list(stack: StackReview) -> _Section | None:
     head = "| | before | after |\n|---|---|---|\n"
     items = [f"| {plain(line.what)} | {line.before:.2f} | {line.after:.2f} |" for line in stack.costs.lines]
     dated = plain(stack.costs.prices_as_of)
-    tail = f"\n\nList prices of {dated}, in dollars a month; runs, data and requests come on top."
+    tail = f"\n\nPrices of {dated}, in dollars a month; runs, data and requests come on top."
     return _Section(f"{code(stack.stack)}: costs", head, tuple(items), tail)
 
 

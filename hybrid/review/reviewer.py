@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,11 +61,12 @@ def review(request: Request, pulumi: Callable[[], Pulumi], report: Callable[[str
     changed = _below(changes, workspace)
     names = _ordered(workspace)
     _refuse_strangers(request, names)
+    blind = {} if request.secrets else _blind(workspace, names)
     # where no file of a program changed, the head's is the base's: it is run over the base's settings
-    whole = request.offline and any(is_of_the_program(path) for path in changed)
+    whole = (request.offline or bool(blind)) and any(is_of_the_program(path) for path in changed)
     with BaseTree.at(workspace.root, changes.base, _folders_elsewhere(workspace, names), whole=whole) as base:
         chosen = _chosen(request, changed, names, base)
-        found = [*_removed(changed, workspace), *_reviewed(request, chosen, base, pulumi, report)]
+        found = [*_removed(changed, workspace), *_reviewed(request, chosen, blind, base, pulumi, report)]
     reviewed = {each.stack for each in found}
     return Review(
         base=Commit(reference=redact(request.base), sha=changes.base),
@@ -78,6 +79,20 @@ def review(request: Request, pulumi: Callable[[], Pulumi], report: Callable[[str
         changed_files=len(changes.paths),
         missing=_limits() if request.offline and reviewed else (),
     )
+
+
+def _blind(workspace: Workspace, names: Sequence[str]) -> dict[str, str]:
+    """Teams' stacks that nobody can preview who only reads, each with the reason. One whose file cannot be read is
+    none: its review says so itself."""
+    found = {}
+    for name in names:
+        try:
+            reason = Stack.read(workspace, name).who.settings.agent.no_reader
+        except HybridError:
+            continue
+        if reason is not None and not is_personal(workspace, name):
+            found[name] = reason
+    return found
 
 
 def _limits() -> tuple[Missing, ...]:
@@ -188,19 +203,33 @@ def _removed(changed: Sequence[str], workspace: Workspace) -> list[StackReview]:
 def _reviewed(
     request: Request,
     chosen: Sequence[Touched],
+    blind: Mapping[str, str],
     base: BaseTree,
     pulumi: Callable[[], Pulumi],
     report: Callable[[str], None],
 ) -> list[StackReview]:
     if not chosen:
         return []
-    engine = None if request.offline else pulumi()
-    orders = [_order(request, each, base, engine) for each in chosen]
+    offline = {each.stack for each in chosen if request.offline or each.stack in blind}
+    engine = pulumi() if len(offline) < len(chosen) else None
+    orders = [_order(request, each, base, None if each.stack in offline else engine) for each in chosen]
     if len(orders) == 1:
-        return [in_this_process(orders[0], report)]
-    # a program's resources are registered with its process, so each has one of its own
-    with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
-        return list(pool.map(lambda order: in_a_process(order, report), orders))
+        found = [in_this_process(orders[0], report)]
+    else:
+        # a program's resources are registered with its process, so each has one of its own
+        with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
+            found = list(pool.map(lambda order: in_a_process(order, report), orders))
+    return found if request.offline else [_with_reason(each, blind.get(each.stack)) for each in found]
+
+
+def _with_reason(found: StackReview, reason: str | None) -> StackReview:
+    """A review of the program alone says so where the others are more."""
+    if reason is None:
+        return found
+    step = "`hybrid review --secrets` by somebody who may change the stack looks at it."
+    why = Missing(part="preview", why=reason, next_step=step)
+    limits = (each.model_copy(update={"next_step": None}) for each in _limits())
+    return found.model_copy(update={"missing": (why, *limits, *found.missing)})
 
 
 def _order(request: Request, each: Touched, base: BaseTree, pulumi: Pulumi | None) -> Order:

@@ -61,7 +61,7 @@ def build_file_diffs(head: Stack, root: Path, base: Stack | None, base_root: Pat
 
 
 def costs(head: Stack | None, base: Stack | None) -> Costs | None:
-    """List prices before and after; None: the platform has none on either side."""
+    """Prices before and after; None: there are none for either side."""
     before, after = (_estimated(stack) for stack in (base, head))
     known = after or before
     if known is None:

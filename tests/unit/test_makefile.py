@@ -73,6 +73,42 @@ def test_a_machine_without_a_fitting_python_is_told_in_one_sentence(tmp_path: Pa
     assert not (tmp_path / ".venv").exists(), "nothing is begun that cannot be ended"
 
 
+AZURE_STACK = "config:\n  hybrid:agent: {kind: azure}\n"
+
+
+@pytest.mark.parametrize(
+    ("stack", "environ", "wanted"),
+    [
+        (AZURE_STACK, {"CI": "true"}, True),
+        ('config:\n  hybrid:agent:\n    # ours\n    kind: "azure"\n', {"CI": "true"}, True),
+        (AZURE_STACK, {"CI": ""}, False),
+        ("config:\n  hybrid:agent: {kind: ecs}\n  # kind: azure\n", {"CI": "true"}, False),
+        (None, {"CI": "true"}, False),
+    ],
+    ids=["a job of CI", "in another hand", "a person's machine", "no stack in Azure", "no stack"],
+)
+def test_a_job_of_ci_has_azure_s_libraries_where_a_stack_needs_them(
+    tmp_path: Path, stack: str | None, environ: dict[str, str], wanted: bool
+) -> None:
+    """A person says `make azure`: 400 MB that not everybody needs (docs/adr/0025)."""
+    locks = ["requirements.lock", "requirements-azure.lock"]
+    for name in ("bootstrap.sh", "pyproject.toml", *locks):
+        shutil.copy(ROOT / name, tmp_path)
+    if stack is not None:
+        (tmp_path / "stacks").mkdir()
+        (tmp_path / "stacks" / "Pulumi.cloud.yaml").write_text(stack)
+    for name in ("python", "hybrid"):
+        _script(tmp_path / ".venv" / "bin" / name, "exit 1")
+    # an environment that was made from both locks is what is wanted, or it is not
+    made_from = f"{{ cat {' '.join(locks)} pyproject.toml bootstrap.sh; pwd; }} | cksum"
+    (tmp_path / ".venv" / ".made-from").write_text(_run(["sh", "-c", made_from], tmp_path).stdout.rstrip("\n"))
+    (tmp_path / "path").mkdir()
+    for tool in SHELL_TOOLS:
+        (tmp_path / "path" / tool).symlink_to(shutil.which(tool) or tool)
+    answer = _run(["./bootstrap.sh"], tmp_path, {"PATH": str(tmp_path / "path"), "PYTHON": "", **environ})
+    assert (answer.returncode == 0) is wanted, answer.stderr
+
+
 def _ci(checkout: Path, failing: str) -> subprocess.CompletedProcess[str]:
     """Run CI with a make that records its targets and fails for ``failing``, as pytest does when it finds no test."""
     shutil.copytree(ROOT / ".ci", checkout / ".ci")

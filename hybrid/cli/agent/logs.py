@@ -24,12 +24,13 @@ def logs(
     location: Annotated[str | None, typer.Option("--location", metavar="NAME", help="Its code server's.")] = None,
     run: Annotated[str | None, typer.Option("--run", metavar="ID", help="A run's.")] = None,
     agent: Annotated[bool, typer.Option("--agent", help="The agent's own; so it is without the others.")] = False,
-    since: Annotated[str, typer.Option("--since", help="How far back: 90s, 30m, 1h, 2d. ECS only.")] = "1h",
+    since: Annotated[str, typer.Option("--since", help="How far back: 90s, 30m, 1h, 2d. ECS and Azure.")] = "1h",
     lines: Annotated[int, typer.Option("-n", "--lines", help="How many of the last lines.", min=0)] = 50,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
 ) -> None:
     """Print the log of the agent, of a location's code server, or of a run: from CloudWatch on ECS, of the pods that
-    are there on Kubernetes, elsewhere as `hybrid logs` does.
+    are there on Kubernetes, from Log Analytics in Azure, some minutes later and not followed, elsewhere as `hybrid
+    logs` does.
 
     Examples: [bold]hybrid agent logs prod -f[/]  ·  [bold]hybrid agent logs prod --location hello --since 2h[/]  ·
     [bold]hybrid agent logs prod --run 5f0c1d2e-… -n 500[/]

@@ -24,9 +24,9 @@ def register(app: typer.Typer) -> None:
 def restart(stack: Named, yes: Yes = False, as_json: Json = False) -> None:
     """Start the agent anew, and with it every code location; ends when it is RUNNING and all are loaded.
 
-    It goes through the stack, so that state and what stands agree. On ECS and Kubernetes it counts
-    `hybrid:agent.restarts` in the stack's file up: commit that, or whoever runs `up` without it restarts the agent once
-    more. In a Docker or local stack the agent is stopped, and `up` starts it; the file stays as it is.
+    It goes through the stack, so that state and what stands agree. On ECS, Kubernetes and Azure it
+    counts `hybrid:agent.restarts` in the stack's file up: commit that, or whoever runs `up` without it restarts the
+    agent once more. In a Docker or local stack the agent is stopped, and `up` starts it; the file stays as it is.
 
     Examples: [bold]hybrid agent restart prod[/]  ·  [bold]hybrid agent restart local[/]
     """

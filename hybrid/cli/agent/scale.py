@@ -62,7 +62,7 @@ def _require_replicas(stack: Stack) -> None:
             f"The agent of the stack '{stack.who.stack}' is of kind {stack.who.settings.agent.kind} and has no "
             "replicas.",
             why=f"Replicas are for an agent that must outlast a machine; {reason}.",
-            next_step="for more, stand up a stack of kind ecs, or a second stack with a queue of its own "
+            next_step="for more, stand up a stack of kind ecs or kubernetes, or a second stack with a queue of its own "
             "(`hybrid:agent.queues`).",
         )
 

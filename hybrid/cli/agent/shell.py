@@ -23,7 +23,7 @@ def execute(
     show: Annotated[bool, typer.Option("--print", help="Print the command instead of running it.")] = False,
 ) -> None:
     """Open a shell in the agent's container: by ECS Exec where the stack allows it (`hybrid:agent.exec`), by kubectl on
-    Kubernetes, by docker in a Docker stack.
+    Kubernetes, by az in Azure, by docker in a Docker stack.
 
     Examples: [bold]hybrid agent exec prod[/]  ·  [bold]hybrid agent exec prod --location hello --print[/]
     """

@@ -11,7 +11,7 @@ from hybrid.errors import HybridError
 
 if TYPE_CHECKING:
     from hybrid.cli.branch.options import Surroundings
-    from hybrid.cli.locations.ecr_images import EcrImage
+    from hybrid.cli.locations.image_store import StoredImage
     from hybrid.cli.locations.used_images import UsedImages
 
 
@@ -33,9 +33,9 @@ class Swept:
 
 
 def sweep_images(around: Surroundings, images: Collection[str]) -> Swept:
-    """Remove those of ``images`` (by digest) that lie in the stack's ECR repositories and that nothing uses: no
-    location of any deployment, no pin, nothing that runs on ECS. Called when their branch deployment is gone; what
-    cannot be found out keeps them all, and is no error: `hybrid locations sweep` takes them later."""
+    """Remove those of ``images`` (by digest) that lie in the stack's repositories and that nothing uses: no location of
+    any deployment, no pin, nothing that runs on a platform. Called when their branch deployment is gone; what cannot be
+    found out keeps them all, and is no error: `hybrid locations sweep` takes them later."""
     who = around.stack.who
     if not who.settings.agent.needs_images or not images:
         return Swept()
@@ -46,17 +46,18 @@ def sweep_images(around: Surroundings, images: Collection[str]) -> Swept:
 
 
 def _swept(around: Surroundings, images: Collection[str]) -> Swept:
-    from hybrid.aws.session import Aws
-    from hybrid.cli.locations.ecr_images import images as listed_in
+    from hybrid.cli.locations.image_store import image_store
     from hybrid.cli.locations.sweep import Broom, Outcome
     from hybrid.cli.locations.used_images import images_in_use
-    from hybrid.engine.ecr_registry import ecr_registry
 
-    registry = ecr_registry(around.stack.who)
-    if registry is None:
-        problem = "The images are not in ECR: the registry's own rules have to remove what was pushed for the branch."
+    store = image_store(around.stack.who)
+    if store is None:
+        problem = (
+            "The images are neither in ECR nor in a registry of Azure: the registry's own rules have to remove what "
+            "was pushed for the branch."
+        )
         return Swept(problem=problem)
-    aws = Aws(registry.region, registry.account)
+    registry = store.registry
     own = {f"{registry.host}/{registry.repository(folder.name)}" for folder in around.stack.folders}
     ours: dict[str, set[str]] = {}
     for image in images:
@@ -64,24 +65,24 @@ def _swept(around: Surroundings, images: Collection[str]) -> Swept:
         if where in own:
             ours.setdefault(where.removeprefix(f"{registry.host}/"), set()).add(digest)
     used = images_in_use(around.workspace, around.stack, registry)
-    going: list[EcrImage] = []
+    going: list[StoredImage] = []
     kept: list[tuple[str, str]] = []
     for repository, digests in sorted(ours.items()):
-        free, staying = chosen(listed_in(aws, registry, repository), digests, used)
+        free, staying = chosen(store.images(repository), digests, used)
         going += free
         kept += staying
     outcome = Outcome()
-    Broom(around.workspace, around.stack, registry, aws, keep=0, young=timedelta(0)).remove(going, outcome)
+    Broom(around.workspace, around.stack, store, keep=0, young=timedelta(0)).remove(going, outcome)
     removed = tuple(f"{registry.host}/{image.repository}@{image.digest}" for image in outcome.removed)
-    failed = (f"ECR did not remove {digest[:19]}: {why}" for digest, why in outcome.failed.items())
+    failed = (f"{store.kind} did not remove {digest[:19]}: {why}" for digest, why in outcome.failed.items())
     return Swept(removed, (*kept, *outcome.spared.items()), next(failed, None))
 
 
 def chosen(
-    found: Sequence[EcrImage], digests: Collection[str], used: UsedImages
-) -> tuple[list[EcrImage], list[tuple[str, str]]]:
+    found: Sequence[StoredImage], digests: Collection[str], used: UsedImages
+) -> tuple[list[StoredImage], list[tuple[str, str]]]:
     """Of one repository's images those of ``digests``, with their parts, that nothing uses, an index before its
-    parts, as ECR wants it; and what uses the others, by digest."""
+    parts, as registries want it; and what uses the others, by digest."""
     from hybrid.cli.locations.sweep import removable
 
     parts = {part for image in found if image.digest in digests for part in image.parts}

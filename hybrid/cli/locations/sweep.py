@@ -1,4 +1,5 @@
-"""``hybrid locations sweep``: images that nothing uses any more, out of the stack's ECR repositories."""
+"""``hybrid locations sweep``: images that nothing uses any more, out of the stack's repositories in ECR or in Azure's
+registry."""
 
 from __future__ import annotations
 
@@ -10,15 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hybrid.cli.locations.ecr_images import BATCH, EcrImage
 from hybrid.cli.stack import Json
 from hybrid.errors import HybridError, UsageError
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
-    from hybrid.aws.session import Aws
+    from hybrid.cli.locations.image_store import ImageStore, StoredImage
     from hybrid.cli.locations.used_images import UsedImages
-    from hybrid.engine.ecr_registry import EcrRegistry
     from hybrid.engine.stack import Stack
 
 _SHOWN = 8  # deployments that are named
@@ -35,16 +34,20 @@ def sweep(
         int, typer.Option("--keep", metavar="N", help="The newest N tagged images of each repository stay.", min=0)
     ] = 3,
     keep_days: Annotated[
-        int, typer.Option("--keep-days", metavar="N", help="Images pushed or pulled in the last N days stay.", min=0)
+        int,
+        typer.Option(
+            "--keep-days", metavar="N", help="Images pushed, in ECR also pulled, in the last N days stay.", min=0
+        ),
     ] = 7,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before images are removed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show, and after agreement remove, the images of the stack's ECR repositories that nothing uses: no code location
-    of any deployment, branch deployments included, no pin, no service or task on ECS. The oldest go first.
+    """Show, and after agreement remove, the images of the stack's repositories in ECR or Azure that nothing uses: no
+    code location of any deployment, branch deployments included, no pin, nothing that runs on a stack's platform. The
+    oldest go first.
 
-    The newest three of each repository stay for a rollback, and what was pushed or pulled within a week. Right before
-    each removal all of it is asked again. The API token must see all deployments.
+    The newest three of each repository stay for a rollback, and what was pushed within a week; in ECR also what was
+    pulled within it. Right before each removal all of it is asked again. The API token must see all deployments.
 
     Examples: [bold]hybrid locations sweep prod[/]  ·  [bold]hybrid locations sweep prod --keep 5 --keep-days 30
     --yes[/]  ·  [bold]hybrid locations sweep prod --json[/]
@@ -53,7 +56,7 @@ def sweep(
 
     workspace = Workspace.of_this_checkout()
     broom = Broom.of(workspace, stack, keep, timedelta(days=keep_days))
-    note(f"Asking Dagster+ and AWS what of {broom.registry.host} is in use ...")
+    note(f"Asking Dagster+ and the stacks' platforms what of {broom.store.registry.host} is in use ...")
     found = broom.unused()
     if not as_json:
         _show(broom, found)
@@ -79,7 +82,7 @@ def sweep(
 class Outcome:
     """What became of the images that were to go."""
 
-    removed: list[EcrImage] = field(default_factory=list)
+    removed: list[StoredImage] = field(default_factory=list)
     spared: dict[str, str] = field(default_factory=dict)
     """What has come into use since it was shown, by digest, and by what."""
     failed: dict[str, str] = field(default_factory=dict)
@@ -91,8 +94,7 @@ class Broom:
 
     workspace: Workspace
     stack: Stack
-    registry: EcrRegistry
-    aws: Aws
+    store: ImageStore
     keep: int
     young: timedelta
     looked_at: int = 0
@@ -102,30 +104,29 @@ class Broom:
 
     @classmethod
     def of(cls, workspace: Workspace, name: str, keep: int, young: timedelta) -> Broom:
-        """Raises ``UsageError`` for a stack whose images are elsewhere than in ECR."""
-        from hybrid.aws.session import Aws
-        from hybrid.engine.ecr_registry import ecr_registry
+        """Raises ``UsageError`` for a stack whose images are where they cannot be listed."""
+        from hybrid.cli.locations.image_store import image_store
         from hybrid.engine.stack import Stack
 
         stack = Stack.read(workspace, name)
-        registry = ecr_registry(stack.who)
-        if registry is None:
+        store = image_store(stack.who)
+        if store is None:
             raise UsageError(
-                f"The images of the stack '{name}' are not in ECR.",
+                f"The images of the stack '{name}' are neither in ECR nor in a registry of Azure.",
                 why="Other registries have ways of their own to list and remove images, and rules that do it by "
                 "themselves; a local stack has no images.",
                 next_step="use the registry's own clean-up, and keep what `hybrid locations list` shows.",
             )
-        return cls(workspace, stack, registry, Aws(registry.region, registry.account), keep, young)
+        return cls(workspace, stack, store, keep, young)
 
-    def unused(self) -> list[EcrImage]:
+    def unused(self) -> list[StoredImage]:
         """The oldest first; of one age, an index before its parts."""
-        from hybrid.cli.locations.ecr_images import images, repositories
         from hybrid.delivery.repository import AGENT
 
-        served = [self.registry.repository(folder.name) for folder in self.stack.folders if folder.kind == "folder"]
-        names = repositories(self.aws, self.registry, [*served, self.registry.repository(AGENT)])
-        found = {name: images(self.aws, self.registry, name) for name in names}
+        registry = self.store.registry
+        served = {registry.repository(folder.name) for folder in self.stack.folders if folder.kind == "folder"}
+        names = self.store.repositories({*served, registry.repository(AGENT)})
+        found = {name: self.store.images(name) for name in names}
         self.looked_at = sum(map(len, found.values()))
         used = self._in_use()
         self.deployments = used.deployments
@@ -133,20 +134,19 @@ class Broom:
         unused = [image for listed in found.values() for image in removable(listed, used, self.keep, oldest)]
         return sorted(unused, key=lambda image: (image.pushed, not image.is_index, image.digest))
 
-    def remove(self, found: Sequence[EcrImage], outcome: Outcome) -> None:
+    def remove(self, found: Sequence[StoredImage], outcome: Outcome) -> None:
         """Batch by batch, each after another look at what is in use. No `up` of this checkout runs meanwhile."""
         from hybrid.cli.console import note
-        from hybrid.cli.locations.ecr_images import remove
         from hybrid.engine.lock import UpdateLock
 
         name = self.stack.who.stack
         with UpdateLock(self.workspace.of_stack(name).root, name):
-            for batch in batches(found):
+            for batch in batches(found, self.store.batch):
                 used = self._in_use()
                 going = [image for image in batch if not _spared(image, found, used, outcome)]
                 if not going:
                     continue
-                failed = remove(self.aws, self.registry, going)
+                failed = self.store.remove(going)
                 outcome.failed |= failed
                 outcome.removed += [image for image in going if image.digest not in failed]
                 note(f"removed {len(outcome.removed)} of {len(found)}")
@@ -154,27 +154,27 @@ class Broom:
     def _in_use(self) -> UsedImages:
         from hybrid.cli.locations.used_images import images_in_use
 
-        return images_in_use(self.workspace, self.stack, self.registry)
+        return images_in_use(self.workspace, self.stack, self.store.registry)
 
 
-def removable(found: Sequence[EcrImage], used: UsedImages, keep: int, oldest: datetime) -> list[EcrImage]:
+def removable(found: Sequence[StoredImage], used: UsedImages, keep: int, oldest: datetime) -> list[StoredImage]:
     """Of one repository's images, those that may go. What a kept index consists of stays, and so does the index of
     which a part is used."""
     newest = sorted((image for image in found if image.tags), key=lambda image: image.pushed, reverse=True)[:keep]
     kept = {image.digest for image in newest}
     # a run that is queued starts from the image that its location had when it was made: one that was pulled of late
-    kept |= {image.digest for image in found if image.touched >= oldest}
+    kept |= {image.digest for image in found if image.locked or image.touched >= oldest}
     kept |= {image.digest for image in found if used.what_uses(image.repository, image.digest, image.tags)}
     kept |= {image.digest for image in found if kept.intersection(image.parts)}
     kept |= {part for image in found if image.digest in kept for part in image.parts}
     return [image for image in found if image.digest not in kept]
 
 
-def batches(found: Iterable[EcrImage]) -> Iterator[list[EcrImage]]:
-    """In order, each of one repository and no larger than ECR takes; an index and its parts never in one."""
-    waiting: list[EcrImage] = []
+def batches(found: Iterable[StoredImage], size: int) -> Iterator[list[StoredImage]]:
+    """In order, each of one repository and of ``size`` images at most; an index and its parts never in one."""
+    waiting: list[StoredImage] = []
     for image in found:
-        full = len(waiting) == BATCH or (waiting and waiting[0].repository != image.repository)
+        full = len(waiting) == size or (waiting and waiting[0].repository != image.repository)
         if full or any(image.digest in other.parts for other in waiting):
             yield waiting
             waiting = []
@@ -183,7 +183,7 @@ def batches(found: Iterable[EcrImage]) -> Iterator[list[EcrImage]]:
         yield waiting
 
 
-def _spared(image: EcrImage, found: Sequence[EcrImage], used: UsedImages, outcome: Outcome) -> bool:
+def _spared(image: StoredImage, found: Sequence[StoredImage], used: UsedImages, outcome: Outcome) -> bool:
     """Whether it, an index over it, or a part of it has come into use since it was shown."""
     near = [other for other in found if image.digest in other.parts or other.digest in image.parts]
     for other in (image, *near):
@@ -194,7 +194,7 @@ def _spared(image: EcrImage, found: Sequence[EcrImage], used: UsedImages, outcom
     return False
 
 
-def _agreed(found: Sequence[EcrImage], yes: bool, *, as_json: bool) -> bool:
+def _agreed(found: Sequence[StoredImage], yes: bool, *, as_json: bool) -> bool:
     from hybrid.cli.console import note
 
     if yes:
@@ -205,7 +205,7 @@ def _agreed(found: Sequence[EcrImage], yes: bool, *, as_json: bool) -> bool:
     return typer.confirm(f"Remove these {len(found)} images?", default=False)
 
 
-def _show(broom: Broom, found: Sequence[EcrImage]) -> None:
+def _show(broom: Broom, found: Sequence[StoredImage]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -216,8 +216,8 @@ def _show(broom: Broom, found: Sequence[EcrImage]) -> None:
     note(f"Asked {len(names)} deployments: {', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}")
     if not found:
         note(
-            f"All {broom.looked_at} images are in use, pushed or pulled of late, or among the newest {broom.keep} of "
-            "their repository."
+            f"All {broom.looked_at} images are in use, locked, {broom.store.notes} of late, or among the newest "
+            f"{broom.keep} of their repository."
         )
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -240,11 +240,11 @@ def _summary(outcome: Outcome) -> str:
     return text + "."
 
 
-def _document(stack: str, broom: Broom, found: Sequence[EcrImage], outcome: Outcome) -> dict[str, Any]:
+def _document(stack: str, broom: Broom, found: Sequence[StoredImage], outcome: Outcome) -> dict[str, Any]:
     removed = {(image.repository, image.digest) for image in outcome.removed}
     return {
         "stack": stack,
-        "registry": broom.registry.host,
+        "registry": broom.store.registry.host,
         "deployments": broom.deployments,
         "looked_at": broom.looked_at,
         "removed": len(removed),

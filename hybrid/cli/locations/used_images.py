@@ -12,8 +12,8 @@ from hybrid.errors import SettingsError
 from hybrid.workspace import Workspace
 
 if TYPE_CHECKING:
-    from hybrid.engine.ecr_registry import EcrRegistry
     from hybrid.engine.stack import Stack
+    from hybrid.engine.stack_registry import StackRegistry
 
 _AT_ONCE: Final = 8
 _BRANCHES: Final = 1000
@@ -48,7 +48,7 @@ class UsedImages:
         return next((known[name] for name in (digest, *tags) if name in known), None)
 
 
-def images_in_use(workspace: Workspace, stack: Stack, registry: EcrRegistry) -> UsedImages:
+def images_in_use(workspace: Workspace, stack: Stack, registry: StackRegistry) -> UsedImages:
     """All that can be asked is asked, now. What cannot be asked is an error: nothing may be removed then."""
     used = UsedImages(registry.host, deployments=_deployments(stack))
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
@@ -103,7 +103,7 @@ def _of_deployment(stack: Stack, name: str) -> list[tuple[str | None, str]]:
     return told
 
 
-def _of_stack_files(workspace: Workspace, registry: EcrRegistry) -> Iterator[tuple[str, str]]:
+def _of_stack_files(workspace: Workspace, registry: StackRegistry) -> Iterator[tuple[str, str]]:
     """Pins, images that are built elsewhere, and what runs on platforms."""
     from hybrid.cli.platform import platform_of
     from hybrid.engine.stack import Stack, identity, stack_names

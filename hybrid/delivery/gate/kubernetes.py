@@ -14,6 +14,7 @@ from typing import Any, Final
 from hybrid.delivery.gate.findings import Severity
 from hybrid.delivery.gate.places import KeyPath
 from hybrid.kubernetes.labels import AGENT_LABEL, LOCATION_HASH_LABEL, MANAGED_BY_LABEL, SERVER_LABEL, STACK_LABEL
+from hybrid.kubernetes.quantities import quantity
 
 Rule = tuple[KeyPath, Any, Severity, str, str]
 """Path below the context, value, severity, what, next step."""
@@ -194,27 +195,14 @@ def _size(path: KeyPath, resources: Any) -> Iterator[Rule]:
     shown = f"k8s.{'.'.join(map(str, path))}"
     for key, given in (("limits", limits), ("requests", requests)):
         for name, value in given.items():
-            if _quantity(value) is None:
+            if quantity(value) is None:
                 what = f"`{shown}.{key}.{str(name)[:40]}` is no quantity."
                 yield (*path, key, name), None, "error", what, "write such as 500m or 2 of cpu, 512Mi or 4Gi of memory."
     for name in limits.keys() & requests.keys():
-        least, most = _quantity(requests[name]), _quantity(limits[name])
+        least, most = quantity(requests[name]), quantity(limits[name])
         if least is not None and most is not None and least > most:
             what = f"`{shown}` requests more {str(name)[:40]} than its limit."
             yield (*path, "requests", name), None, "error", what, "raise the limit, or request less."
-
-
-def _quantity(value: Any) -> Any | None:
-    """A number of what is meant; None when Kubernetes knows no such quantity."""
-    from kubernetes.utils.quantity import parse_quantity
-
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        found = parse_quantity(str(value))
-    except ValueError:
-        return None
-    return found if found >= 0 else None
 
 
 def _mapping(said: Any) -> Mapping[str, Any]:

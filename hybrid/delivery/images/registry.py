@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     import httpx
 
 INDEX: Final = "application/vnd.oci.image.index.v1+json"
-_INDEXES: Final = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
+INDEXES: Final = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 _MANIFESTS: Final = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
-_ACCEPTED: Final = ", ".join((*_INDEXES, *_MANIFESTS))
+_ACCEPTED: Final = ", ".join((*INDEXES, *_MANIFESTS))
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Manifest:
 
     @property
     def is_index(self) -> bool:
-        return self.media_type in _INDEXES or "manifests" in self.document
+        return self.media_type in INDEXES or "manifests" in self.document
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Registry:
 
     def __init__(self, environ: Mapping[str, str], transport: Transport | None = None) -> None:
         self.logins = Logins(environ)
-        self._transport = transport or Transport(environ, self.logins)
+        self.transport = transport or Transport(environ, self.logins)
         self._digests: dict[str, str] = {}
         self._asking: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -202,7 +202,7 @@ class Registry:
         scheme = "http" if reference.is_loopback else "https"
         url = f"{scheme}://{host}/v2/{reference.path}/{path}"
         scope = f"repository:{reference.path}:{'pull,push' if method == 'PUT' else 'pull'}"
-        answer = self._transport.send(
+        answer = self.transport.send(
             method, url, reference.registry, scope, content, {"Accept": _ACCEPTED, **(headers or {})}
         )
         if answer.status_code == 404:

@@ -74,8 +74,90 @@ def test_a_person_sees_a_table_with_its_sum_and_whose_prices_they_are(call: Call
     assert "us-east-1" in answer.err, "an estimate with other prices than the region's says so"
 
 
+def written(file: Path, agent: dict[str, Any], **places: Any) -> None:
+    config = {"hybrid:organization": "acme", "hybrid:agent": agent}
+    file.write_text(json.dumps({"config": {**config, **{f"hybrid:{name}": said for name, said in places.items()}}}))
+
+
+AZURE = {"subscription": "00000000-1111-2222-3333-444444444444", "location": "westeurope"}
+
+
+def lines(call: Call) -> dict[str, tuple[int, float]]:
+    answer = call("costs", "prod", "--json")
+    assert answer.code == 0, answer.err
+    return {line["what"]: (line["count"], line["dollars_per_month"]) for line in json.loads(answer.out)["lines"]}
+
+
+def test_a_stack_in_azure_costs_its_apps_its_load_balancer_and_its_registry(call: Call, file: Path, root: Path) -> None:
+    written(file, {"kind": "azure", "cpu": 1}, azure=AZURE)
+    (root / "locations" / "beta" / "container_context.yaml").write_text(
+        "aca: {server_resources: {cpu: 250m, memory: 0.5Gi}}\n"
+    )
+    assert lines(call) == {
+        "agent": (1, 78.84),
+        "code server of alpha": (1, 39.42),
+        "code server of beta": (1, 19.71),
+        "load balancer of the environment": (1, 18.25),
+        "registry, Basic": (1, 5.08),
+    }
+
+
+def test_in_azure_a_way_out_is_paid_and_what_is_adopted_is_not(call: Call, file: Path) -> None:
+    registry = f"/subscriptions/{AZURE['subscription']}/resourceGroups/g/providers/Microsoft.ContainerRegistry"
+    places = {"network": {"nat": True}, "registry": {"id": f"{registry}/registries/acmeimages"}}
+    written(file, {"kind": "azure"}, azure={**AZURE, **places})
+    found = lines(call)
+    assert found["NAT gateways"] == (1, 32.85)
+    assert found["public addresses"] == (1, 3.65)
+    assert not [what for what in found if what.startswith("registry")], "it costs its owner"
+
+
+def test_a_person_is_told_that_azure_s_figures_are_not_all_confirmed(call: Call, file: Path) -> None:
+    written(file, {"kind": "azure"}, azure=AZURE)
+    answer = call("costs", "prod")
+    assert answer.code == 0, answer.err
+    assert "eastus" in answer.err
+    assert "confirmed" in answer.err
+
+
+CLUSTER, REGISTRY = {"context": "production"}, {"address": "ghcr.io/acme"}
+PRICES = {"vcpuHour": 0.04, "gibHour": 0.004, "asOf": "2026-11"}
+
+
+def test_on_kubernetes_requests_are_counted_at_the_team_s_own_prices(call: Call, file: Path, root: Path) -> None:
+    sized = {"requests": {"cpu": "500m"}, "limits": {"memory": "1Gi"}}
+    written(
+        file,
+        {"kind": "kubernetes", "replicas": 2, "serverResources": sized},
+        registry=REGISTRY,
+        kubernetes={**CLUSTER, "prices": PRICES},
+    )
+    (root / "locations" / "beta" / "container_context.yaml").write_text(
+        "k8s: {server_k8s_config: {container_config: {resources: {requests: {cpu: 1, memory: 2Gi}}}}}\n"
+    )
+    assert lines(call) == {
+        "agent": (2, round(730 * 2 * (0.25 * 0.04 + 0.5 * 0.004), 2)),
+        "code server of alpha": (2, round(730 * 2 * (0.5 * 0.04 + 1 * 0.004), 2)),
+        "code server of beta": (2, round(730 * 2 * (1 * 0.04 + 2 * 0.004), 2)),
+    }, "each agent has code servers of its own; a limit alone is what is requested"
+
+
+def test_on_kubernetes_without_prices_it_says_what_is_requested_and_how_to_say_prices(call: Call, file: Path) -> None:
+    written(file, {"kind": "kubernetes"}, registry=REGISTRY, kubernetes=CLUSTER)
+    answer = call("costs", "prod")
+    assert answer.code == 2, "a wrong use"
+    assert "0.25 processors and 0.5 GiB" in answer.err
+    assert "hybrid:kubernetes.prices" in answer.err
+
+
+@pytest.mark.parametrize("wrong", [{"asOf": "November"}, {"vcpuHour": -1}, {"gibHour": None}])
+def test_prices_that_are_none_are_refused(wrong: dict[str, Any], call: Call, file: Path) -> None:
+    written(file, {"kind": "kubernetes"}, registry=REGISTRY, kubernetes={**CLUSTER, "prices": {**PRICES, **wrong}})
+    assert call("costs", "prod").code == 3, "the settings are wrong"
+
+
 def test_a_stack_of_another_platform_has_no_prices(call: Call, file: Path) -> None:
     file.write_text("config:\n  hybrid:organization: acme\n")
     answer = call("costs", "prod")
     assert answer.code == 2, "a wrong use"
-    assert "kind: ecs" in answer.err
+    assert "kind local" in answer.err

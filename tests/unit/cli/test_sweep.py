@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid.aws.session import Aws
-from hybrid.cli.locations import ecr_images, sweep
-from hybrid.cli.locations.ecr_images import BATCH, EcrImage
+from hybrid.cli.locations import sweep
+from hybrid.cli.locations.ecr_images import BATCH, EcrImages
+from hybrid.cli.locations.image_store import StoredImage
 from hybrid.cli.locations.used_images import UsedImages
-from hybrid.engine.ecr_registry import EcrRegistry
 from hybrid.engine.lock import UpdateLock
+from hybrid.engine.stack_registry import StackRegistry
 from hybrid.plus import PlusForbidden, PlusUnreachable
 from hybrid.workspace import Workspace
 from tests.unit.cli.ecs_checkout import ACCOUNT, HOST, Call, Cluster, FakePlus
@@ -184,14 +185,14 @@ def test_another_registry_is_refused_with_the_reason(call: Call, root: Path) -> 
     )
     answer = call("locations", "sweep", "dock")
     assert answer.code == 2
-    assert "not in ECR" in answer.err
+    assert "neither in ECR nor" in answer.err
 
 
 def test_what_ecr_does_not_remove_is_an_error(
     call: Call, push: Push, plus: FakePlus, aws: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = push(ALPHA, "unused")
-    monkeypatch.setattr(ecr_images, "remove", lambda aws, registry, found: {digest: "it is part of another"})
+    monkeypatch.setattr(EcrImages, "remove", lambda self, found: {digest: "it is part of another"})
     answer = call("locations", "sweep", "prod", *ALL)
     assert answer.code == 1
     assert "it is part of another" in answer.err
@@ -212,8 +213,8 @@ def test_an_index_is_read_with_its_parts(push: Push, aws: Cluster) -> None:
         imageManifestMediaType=kind,
         imageDigest=digest,
     )
-    registry = EcrRegistry(ACCOUNT, "eu-central-1", HOST, "hybrid-prod")
-    found = {each.digest: each.parts for each in ecr_images.images(Aws("eu-central-1", ACCOUNT), registry, ALPHA)}
+    store = EcrImages(StackRegistry(HOST, "hybrid-prod"), Aws("eu-central-1", ACCOUNT), ACCOUNT)
+    found = {each.digest: each.parts for each in store.images(ALPHA)}
     assert found == {part: (), digest: (part,)}
 
 
@@ -228,18 +229,18 @@ def image(
     tagged: bool = True,
     parts: tuple[str, ...] = (),
     repository: str = ALPHA,
-) -> EcrImage:
+) -> StoredImage:
     pushed = NOW - timedelta(days=age)
     pulled = pushed if touched is None else NOW - timedelta(days=touched)
     tags = (f"t{number}",) if tagged else ()
-    return EcrImage(repository, digest_of(number), tags, pushed, max(pushed, pulled), 1, parts)
+    return StoredImage(repository, digest_of(number), tags, pushed, max(pushed, pulled), 1, parts)
 
 
 def digest_of(number: int) -> str:
     return f"sha256:{hashlib.sha256(str(number).encode()).hexdigest()}"
 
 
-def selected(found: list[EcrImage], *used: int, keep: int = 0, days: int = 7) -> set[str]:
+def selected(found: list[StoredImage], *used: int, keep: int = 0, days: int = 7) -> set[str]:
     known = UsedImages(HOST)
     for number in used:
         known.add(f"{HOST}/{ALPHA}@{digest_of(number)}", "x")
@@ -279,7 +280,7 @@ def test_nothing_that_is_used_is_ever_selected(
 
 def test_a_batch_is_of_one_repository_and_no_larger_than_ecr_takes() -> None:
     found = [image(n, repository=ALPHA if n < 150 else BETA) for n in range(200)]
-    made = list(sweep.batches(found))
+    made = list(sweep.batches(found, BATCH))
     assert [each for batch in made for each in batch] == found, "the oldest first, none left out"
     assert max(map(len, made)) == BATCH
     assert all(len({each.repository for each in batch}) == 1 for batch in made)
@@ -287,7 +288,7 @@ def test_a_batch_is_of_one_repository_and_no_larger_than_ecr_takes() -> None:
 
 def test_an_index_goes_before_its_parts() -> None:
     index, part = image(1, parts=(digest_of(2),)), image(2)
-    assert list(sweep.batches([index, part])) == [[index], [part]], "ECR keeps a part while its index is there"
+    assert list(sweep.batches([index, part], BATCH)) == [[index], [part]], "ECR keeps a part while its index is there"
 
 
 def test_images_of_other_registries_are_nobody_s_here() -> None:

@@ -13,6 +13,7 @@ import pytest
 from asset_values import io_manager
 from hybrid.delivery.gate.places import Places
 from hybrid.delivery.gate.schema import check_document
+from hybrid.delivery.gate.versions import Installed, check_versions
 from hybrid.engine.stack import Stack
 from hybrid.errors import SettingsError
 from hybrid.review.iam import policy_change
@@ -197,6 +198,22 @@ def test_the_gate_asks_for_the_package_and_says_how_to_get_it() -> None:
         (reason,) = given_by(who(settings, ioManager=True, bucket="acme-values")).packages.items()
         assert reason[0] == "dagster-asset-values"
         assert "hybrid assets library" in reason[1]
+
+
+def test_in_azure_the_gate_asks_for_dagster_azure_too() -> None:
+    azure = {
+        "organization": "acme",
+        "agent": {"kind": "azure"},
+        "azure": {"subscription": "00000000-1111-2222-3333-444444444444", "location": "westeurope"},
+        "locations": ["hello"],
+    }
+    asked = given_by(who(azure, ioManager=True)).packages
+    assert set(asked) == {"dagster-asset-values", "dagster-azure"}, "the wheel brings dagster-aws alone"
+    assert set(given_by(who(azure)).packages) == set(), "code that keeps its own IO managers needs neither"
+    packages = {"dagster": "1.13.27", "dagster-cloud": "1.13.27", "dagster-asset-values": "0.1.0"}
+    (found,) = check_versions("hello", Installed("its environment", packages), "1.13.27", packages=asked)
+    assert found.severity == "error", "it would load, and its runs would fail at their first value"
+    assert "dagster-azure is not in its environment" in found.what
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_a_token_is_fetched_with_the_login_and_used_again(server, registry):
 def test_a_password_is_not_sent_where_others_could_read_it(server, registry, realm, monkeypatch):
     server.login, server.realm = f"me:{PASSWORD}", realm
     monkeypatch.setattr("hybrid.delivery.images.reference.Reference.is_loopback", property(lambda self: False))
-    transport = registry._transport
+    transport = registry.transport
 
     assert transport._token(server.host, realm, "s", "x") is None
     assert not server.seen, "nobody was asked"

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-HOURS: Final = 730
-"""Hours of a month, as AWS's own calculator has them."""
-
 
 @dataclass(frozen=True)
 class Prices:
@@ -38,6 +35,13 @@ class Prices:
     log_storage_gb_month: float
     bucket_gb_month: float
     image_gb_month: float
+
+    @property
+    def remark(self) -> str:
+        return (
+            f"List prices of {self.region}, read in {self.as_of}; most regions cost as much or up to a third more. "
+            "Runs, data and requests come on top (docs/costs.md)."
+        )
 
 
 US_EAST_1: Final = Prices(
