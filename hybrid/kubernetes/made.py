@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from hybrid.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, POD, SERVICE, Kind
+from hybrid.kubernetes.errors import KubernetesDenied
+from hybrid.kubernetes.kinds import (
+    CONFIG_MAP,
+    CRON_JOB,
+    DAEMON_SET,
+    DEPLOYMENT,
+    JOB,
+    POD,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+)
 from hybrid.kubernetes.labels import (
     LAUNCHER,
     MANAGED_BY_LABEL,
@@ -19,6 +30,8 @@ from hybrid.kubernetes.labels import (
 )
 from hybrid.kubernetes.session import Cluster
 from hybrid.kubernetes.workloads import Deployment, Job, Pod, Thing, deployment_of, job_of, pod_of, thing_of
+
+_USERS_OF_IMAGES: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, CRON_JOB, JOB, POD)
 
 
 @dataclass(frozen=True)
@@ -101,18 +114,40 @@ def pods_of(cluster: Cluster, deployment: Deployment) -> list[Pod]:
     return [pod_of(one) for one in listed]
 
 
-def images_in(cluster: Cluster, namespaces: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Images that are in use in ``namespaces``, whoever uses them, each with who does: of Deployments, whose pods may
-    be made anew at any moment, of Jobs, and of pods. Raises ``KubernetesError``."""
-    for namespace in dict.fromkeys(namespaces):
-        for kind in (DEPLOYMENT, JOB, POD):
-            for one in cluster.listed(kind, namespace):
-                spec = one.get("spec") or {}
-                pod = spec if kind is POD else (spec.get("template") or {}).get("spec") or {}
-                user = f"the {kind.noun} {namespace}/{thing_of(one).name}"
-                for container in (*(pod.get("containers") or ()), *(pod.get("initContainers") or ())):
-                    if image := container.get("image"):
-                        yield str(image), user
+def images_in(cluster: Cluster) -> Iterator[tuple[str, str]]:
+    """Images that are in use in the cluster, in whichever namespace and by whom, each with who does: of what makes
+    pods, at any moment or at its time, and of pods. Raises ``KubernetesDenied`` when this identity may not see all
+    namespaces, and other ``KubernetesError``."""
+    for kind in _USERS_OF_IMAGES:
+        for one in _of_all_namespaces(cluster, kind):
+            thing = thing_of(one)
+            user = f"the {kind.noun} {thing.namespace}/{thing.name}"
+            pod = _pod_spec(kind, one.get("spec") or {})
+            for container in (*(pod.get("containers") or ()), *(pod.get("initContainers") or ())):
+                if image := container.get("image"):
+                    yield str(image), user
+
+
+def _of_all_namespaces(cluster: Cluster, kind: Kind) -> list[Any]:
+    try:
+        return cluster.listed(kind, "")
+    except KubernetesDenied as error:
+        raise KubernetesDenied(
+            f"This identity may not list the {kind.noun}s of all namespaces of {cluster.server}.",
+            why=f"An image that another namespace uses would be taken for one that nothing uses. Nothing was removed. "
+            f"{error.why}",
+            next_step="take a context that may list pods and what makes them (deployments, stateful sets, daemon sets, "
+            "jobs, cron jobs) in all namespaces, as the cluster role `view` does, bound by a ClusterRoleBinding.",
+        ) from None
+
+
+def _pod_spec(kind: Kind, spec: Any) -> Any:
+    """That of the pods which something makes, or is."""
+    if kind is POD:
+        return spec
+    if kind is CRON_JOB:
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    return (spec.get("template") or {}).get("spec") or {}
 
 
 @dataclass(frozen=True)

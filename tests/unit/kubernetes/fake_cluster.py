@@ -29,8 +29,8 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _GROUPS = {
     "/api/v1": {"configmaps", "events", "namespaces", "nodes", "persistentvolumeclaims", "pods", "secrets",
                 "serviceaccounts", "services", "resourcequotas"},
-    "/apis/apps/v1": {"deployments", "replicasets"},
-    "/apis/batch/v1": {"jobs"},
+    "/apis/apps/v1": {"daemonsets", "deployments", "replicasets", "statefulsets"},
+    "/apis/batch/v1": {"cronjobs", "jobs"},
     "/apis/rbac.authorization.k8s.io/v1": {"roles", "rolebindings"},
 }  # fmt: skip
 _METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
