@@ -95,8 +95,10 @@ class LauncherAtWork:
 
 
 @contextmanager
-def launcher_at_work(folder: Path, kubeconfig: Path, patch: pytest.MonkeyPatch) -> Iterator[LauncherAtWork]:
-    """With the settings of a stack, and the rights of a kubeconfig."""
+def launcher_at_work(
+    folder: Path, kubeconfig: Path, patch: pytest.MonkeyPatch, names: KubernetesNames = NAMES
+) -> Iterator[LauncherAtWork]:
+    """With the settings of a stack, and the rights of a kubeconfig. Each is an agent of its own."""
     patch.setenv(AGENT_TOKEN_VARIABLE, "agent:acme:" + "5" * 32)
     # who else is RUNNING only Dagster+ knows, and the code server's port is not on paper
     patch.setattr(DagsterCloudUserCodeLauncher, "get_active_agent_ids", lambda _: set())
@@ -106,7 +108,7 @@ def launcher_at_work(folder: Path, kubeconfig: Path, patch: pytest.MonkeyPatch) 
     patch.setattr(Configuration, "_default", None)  # the launcher's kubeconfig becomes this process's own
     for name in ("agent", "runs"):
         (folder / name).mkdir()
-    document = yaml.safe_load(_settings())
+    document = yaml.safe_load(_settings(names))
     document["user_code_launcher"]["config"]["kubeconfig_file"] = str(kubeconfig)
     (folder / "agent" / "dagster.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     with (
@@ -122,10 +124,10 @@ async def _at_once(*_: Any, **__: Any) -> None:
     return
 
 
-def _settings() -> str:
+def _settings(names: KubernetesNames) -> str:
     spec = KubernetesAgentSpec.model_validate({"podStartupTimeoutSeconds": 60})
-    place = CodePlace(names=NAMES, home=HOME, code_account=NAMES.code)
-    return dagster_yaml(spec, place, AgentText(label=NAMES.base, deployment=DEPLOYMENT, url="http://127.0.0.1:9"))
+    place = CodePlace(names=names, home=HOME, code_account=names.code)
+    return dagster_yaml(spec, place, AgentText(label=names.base, deployment=DEPLOYMENT, url="http://127.0.0.1:9"))
 
 
 def _entry(context: Mapping[str, Any]) -> UserCodeLauncherEntry:
