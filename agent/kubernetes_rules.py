@@ -2,8 +2,9 @@
 which a test holds to these.
 
 Which calls the agent makes was read in dagster_cloud/workspace/kubernetes/{launcher,utils}.py and
-dagster_k8s/{client,launcher,job}.py of the pinned versions, and seen in the audit log of a real API server. No rule
-reads a Secret, watches, patches, or reaches beyond the namespace.
+dagster_k8s/{client,launcher,job}.py of the pinned versions, and seen in the audit log of a real API server; that each
+verb is needed is shown by taking it away (tests/kubernetes/test_kubernetes_least_rights.py). No rule reads a Secret,
+watches, patches, or reaches beyond the namespace.
 """
 
 from __future__ import annotations

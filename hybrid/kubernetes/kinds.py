@@ -24,6 +24,8 @@ class Kind:
 
 CONFIG_MAP: Final = Kind("ConfigMap", "", "v1", "configmaps", "config map")
 CLAIM: Final = Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", "volume claim")
+CRON_JOB: Final = Kind("CronJob", "batch", "v1", "cronjobs", "cron job")
+DAEMON_SET: Final = Kind("DaemonSet", "apps", "v1", "daemonsets", "daemon set")
 DEPLOYMENT: Final = Kind("Deployment", "apps", "v1", "deployments", "deployment")
 EVENT: Final = Kind("Event", "", "v1", "events", "event")
 JOB: Final = Kind("Job", "batch", "v1", "jobs", "job")
@@ -34,3 +36,4 @@ REPLICA_SET: Final = Kind("ReplicaSet", "apps", "v1", "replicasets", "replica se
 SECRET: Final = Kind("Secret", "", "v1", "secrets", "secret")
 SERVICE: Final = Kind("Service", "", "v1", "services", "service")
 SERVICE_ACCOUNT: Final = Kind("ServiceAccount", "", "v1", "serviceaccounts", "service account")
+STATEFUL_SET: Final = Kind("StatefulSet", "apps", "v1", "statefulsets", "stateful set")

@@ -10,6 +10,13 @@ from hybrid.kubernetes.errors import KubernetesDenied
 from hybrid.kubernetes.session import Cluster
 
 _API: Final = "authorization.k8s.io/v1"
+_RBAC: Final = "rbac.authorization.k8s.io"
+_KEPT: Final = ("get", "create", "patch", "delete")
+_WATCHED: Final = (*_KEPT, "list", "watch")
+"""Pulumi waits for the end of what it deletes by a list and a watch, and without them for ever, though it is gone
+(pkg/await/await.go `Deletion` and informers/factory.go `Subscribe` of pulumi-kubernetes 4). Not of the agent's
+Deployment, which is annotated ``pulumi.com/skipAwait``; of other kinds that says nothing there."""
+_NOT_AWAITED: Final = "deployments"
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,25 @@ def missing_rights(cluster: Cluster, rights: Sequence[Right]) -> list[Right]:
     ]
 
 
-def refused_by(missing: Sequence[Right], server: str) -> KubernetesDenied:
-    """The error that says all that is missing, before anything is made."""
-    lines = [f"{', '.join(right.verbs)} {right.resource}{_where(right)}: to {right.purpose}" for right in missing]
+def ungivable_rights(cluster: Cluster, given: Sequence[Right]) -> list[Right]:
+    """Of the rights that a stack gives, those that this identity may not give: it has not got them, and may not
+    ``escalate`` and ``bind`` roles in that namespace either
+    (kubernetes.io/docs/reference/access-authn-authz/rbac, privilege escalation prevention). Raises
+    ``KubernetesError`` when the cluster cannot be asked."""
+    lacking = missing_rights(cluster, given)
+    namespaces = {right.namespace for right in lacking}
+    above = {one for one in namespaces if not missing_rights(cluster, [_above(one)])}
+    return [right for right in lacking if right.namespace not in above]
+
+
+def refused_by(missing: Sequence[Right], server: str, ungivable: Sequence[Right] = ()) -> KubernetesDenied:
+    """The error that says all that is missing, before anything is made. ``ungivable``: see ``ungivable_rights``."""
+    lines = [
+        f"{', '.join(right.verbs)} {right.resource}{_where(right)}: to {right.purpose}"
+        for right in (*missing, *ungivable)
+    ]
+    if ungivable:
+        lines.append("Who gives rights must have them, or may `escalate` and `bind` roles there.")
     return KubernetesDenied(
         f"This identity lacks rights in the cluster at {server} that the stack needs.",
         why="\n".join([*lines, "Nothing was made."]),
@@ -52,21 +75,22 @@ def refused_by(missing: Sequence[Right], server: str) -> KubernetesDenied:
     )
 
 
+def _above(namespace: str) -> Right:
+    return Right(("escalate", "bind"), _RBAC, "roles", namespace, "give rights that it has not got itself")
+
+
 def rights_of_stack(namespaces: Sequence[str], *, makes_namespace: bool, isolates: bool = True) -> list[Right]:
     """What `up` and `down` need: for what Pulumi makes in each of ``namespaces``, the first of which is the agent's,
-    for the drain, and for looking why something does not run. ``isolates``: a NetworkPolicy is made.
-
-    Who gives an agent rights must have them, or be allowed to ``escalate``, which is not asked here
-    (kubernetes.io/docs/reference/access-authn-authz/rbac, privilege escalation prevention).
+    for the drain, and for looking why something does not run. ``isolates``: a NetworkPolicy is made. What the agent is
+    given, `ungivable_rights` looks at.
     """
-    whole = ("get", "create", "patch", "delete")
-    found = [Right(whole, "", "namespaces", "", "make its namespace")] if makes_namespace else []
+    found = [Right(_WATCHED, "", "namespaces", "", "make its namespace")] if makes_namespace else []
     for index, namespace in enumerate(dict.fromkeys(namespaces)):
         made = [
             ("", "serviceaccounts", "make the accounts of agent and code"),
             ("", "secrets", "keep the agent's token"),
-            ("rbac.authorization.k8s.io", "roles", "give the agent its rights"),
-            ("rbac.authorization.k8s.io", "rolebindings", "give the agent its rights"),
+            (_RBAC, "roles", "give the agent its rights"),
+            (_RBAC, "rolebindings", "give the agent its rights"),
         ]
         if isolates:
             made.append(("networking.k8s.io", "networkpolicies", "keep others from code servers"))
@@ -76,7 +100,10 @@ def rights_of_stack(namespaces: Sequence[str], *, makes_namespace: bool, isolate
                 ("apps", "deployments", "run the agent"),
                 ("policy", "poddisruptionbudgets", "keep an agent while nodes are drained"),
             ]
-        found += [Right(whole, group, resource, namespace, purpose) for group, resource, purpose in made]
+        found += [
+            Right(_KEPT if resource == _NOT_AWAITED else _WATCHED, group, resource, namespace, purpose)
+            for group, resource, purpose in made
+        ]
         found += _of_looks(namespace)
     return found
 

@@ -53,12 +53,12 @@ class AzureCommands(PlatformCommands):
                 next_step=f"`az container{kind} logs show --follow --name {name} --resource-group {self.place.group}`.",
             )
         door = self.place.door()
-        found = lines_of(door, self.place.workspace_id, name, job=is_job, lines=wanted.lines, since=wanted.since)
+        found = lines_of(door, self.place.workspace_id, name, job=is_job, lines=wanted.lines, since=wanted.within)
         for line in found:
             say(LogLine(line.text + "\n", line.at, line.source.rpartition("-")[2]))
         if not found:
             self.report(
-                f"Nothing of {name} in the last {wanted.since}; Azure has lines some minutes after they were printed. "
+                f"Nothing of {name} in the last {wanted.within}; Azure has lines some minutes after they were printed. "
                 f"Next: a larger --since, or `hybrid status {self.place.stack}` for why it does not run."
             )
 

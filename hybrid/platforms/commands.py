@@ -24,13 +24,19 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class LogRequest:
     """Whose log: that of ``location``'s code server, that of the run ``run``, or else the agent's. ``lines``: how many
-    of the last; ``since``: how far back, where logs are kept for longer than a container."""
+    of the last; ``since``: how far back; None: an hour where logs are kept for longer than a container, all of them
+    elsewhere."""
 
     location: str | None = None
     run: str | None = None
     lines: int = 50
-    since: timedelta = timedelta(hours=1)
+    since: timedelta | None = None
     follow: bool = False
+
+    @property
+    def within(self) -> timedelta:
+        """How far back in a log that is kept."""
+        return timedelta(hours=1) if self.since is None else self.since
 
 
 @dataclass(frozen=True)

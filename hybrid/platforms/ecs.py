@@ -54,7 +54,7 @@ class EcsCommands(PlatformCommands):
     def _log(self, wanted: LogRequest) -> CloudWatchLog:
         from hybrid.platforms.ecs_logs import CloudWatchLog
 
-        since = datetime.now(UTC) - wanted.since
+        since = datetime.now(UTC) - wanted.within
         if wanted.run is not None:
             with self.plus() as client:
                 run = client.run(wanted.run)

@@ -40,12 +40,10 @@ class KubernetesCommands(PlatformCommands):
 
     def check_beforehand(self) -> None:
         """Refuses a context that is not there, a cluster that does not answer or is too old, and rights that lack."""
-        from hybrid.kubernetes.rights import missing_rights, refused_by
-
         cluster = self.place.door()
         cluster.check_version()
-        if missing := missing_rights(cluster, self.place.rights()):
-            raise refused_by(missing, cluster.server)
+        if refusal := self.place.refusal(cluster):
+            raise refusal
 
     def logs(self, wanted: LogRequest, say: Say) -> None:
         from hybrid.platforms.kubernetes_logs import PodLog
@@ -58,9 +56,10 @@ class KubernetesCommands(PlatformCommands):
             for line in log.followed(found):
                 say(log.line(line))
         elif not found:
+            further = "a larger --since, or " if wanted.since is not None else ""
             self.report(
-                f"There is no log of {log.what}: {log.state()}. Next: `hybrid status {self.place.stack}`, which tells "
-                "what runs."
+                f"There is no log of {log.what}{log.bound}: {log.state()}. Next: {further}`hybrid status "
+                f"{self.place.stack}`, which tells what runs."
             )
 
     def shell(self, location: str | None, command: str, *, checked: bool) -> list[str]:
@@ -136,10 +135,10 @@ class KubernetesCommands(PlatformCommands):
         from hybrid.kubernetes.made import images_in
 
         yield self.spec.image, f"the agent of the stack {self.place.stack}"
-        key = (self.place.kubeconfig, self.place.context, self.place.namespaces)
+        key = (self.place.kubeconfig, self.place.context)
         if key not in asked:
             asked.add(key)
-            for image, user in images_in(self.place.door(), self.place.namespaces):
+            for image, user in images_in(self.place.door()):
                 yield image, f"{user} in {self.place.context}"
 
     def findings(self) -> list[Finding]:

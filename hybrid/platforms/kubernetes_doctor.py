@@ -43,14 +43,12 @@ def _version(place: KubernetesPlace, cluster: Cluster) -> Finding:
 
 
 def _rights(place: KubernetesPlace, cluster: Cluster) -> Finding:
-    from hybrid.kubernetes.rights import missing_rights, refused_by
-
     try:
-        missing = missing_rights(cluster, place.rights())
+        refusal = place.refusal(cluster)
     except HybridError as error:
         return _missing(RIGHTS, error)
-    if missing:
-        return _missing(RIGHTS, refused_by(missing, cluster.server))
+    if refusal is not None:
+        return _missing(RIGHTS, refusal)
     return Finding(RIGHTS, "ok", f"this identity may do what a stack needs in {', '.join(place.namespaces)}")
 
 

@@ -20,34 +20,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PodLog:
-    """Lines of the pods that ``pods`` finds, anew at each look."""
+    """Lines of the pods that ``pods`` finds, anew at each look; none of before ``since``."""
 
     what: str
     cluster: Cluster
     pods: Callable[[], Sequence[Pod]]
+    since: datetime
     single: bool = False
     """Whether it is always one pod, so that lines need not say which."""
 
     @classmethod
     def of(cls, stack: Stack, place: KubernetesPlace, wanted: commands.LogRequest) -> PodLog:
         """Raises ``UsageError`` for a location that the stack does not have."""
+        from hybrid.kubernetes.workloads import NEVER
+
         cluster = place.door()
+        since = NEVER if wanted.since is None else datetime.now(UTC) - wanted.since
         if wanted.run is not None:
             run = wanted.run
-            return cls(f"the run {run}", cluster, lambda: pods_of_run(place, run, cluster), single=True)
+            return cls(f"the run {run}", cluster, lambda: pods_of_run(place, run, cluster), since, single=True)
         if wanted.location is not None:
             location = wanted.location
             stack.location(location)
             what = f"the code server of {location}"
-            return cls(what, cluster, lambda: pods_of_location(stack, place, location, cluster))
-        return cls("the agent", cluster, lambda: pods_of_agent(place, cluster))
+            return cls(what, cluster, lambda: pods_of_location(stack, place, location, cluster), since)
+        return cls("the agent", cluster, lambda: pods_of_agent(place, cluster), since)
 
     def last(self, count: int) -> list[LogLine]:
         """The last lines of all pods together, oldest first. Raises ``KubernetesError``."""
         from hybrid.kubernetes.logs import lines_since
-        from hybrid.kubernetes.workloads import NEVER
 
-        return lines_since(self.cluster, self.pods(), NEVER, count=count) if count else []
+        return lines_since(self.cluster, self.pods(), self.since, count=count) if count else []
 
     def followed(self, shown: Sequence[LogLine]) -> Iterator[LogLine]:
         """What comes after ``shown``, until the caller ends it."""
@@ -58,6 +61,13 @@ class PodLog:
         for line in followed(self.cluster, self.pods, since, time.sleep):
             if line not in already:
                 yield line
+
+    @property
+    def bound(self) -> str:
+        """From when on, for a sentence; empty: all there is."""
+        from hybrid.kubernetes.workloads import NEVER
+
+        return "" if self.since == NEVER else f" since {self.since.astimezone():%Y-%m-%d %H:%M}"
 
     def state(self) -> str:
         """Why there may be no log."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hybrid.kubernetes.errors import KubernetesDenied
     from hybrid.kubernetes.rights import Right
     from hybrid.kubernetes.session import Cluster
     from stacks.identity import StackIdentity
@@ -26,6 +27,8 @@ class KubernetesPlace:
     """The agent's, then those of locations that have one of their own."""
     adopts_namespace: bool
     isolates: bool
+    step_pods: bool
+    """Whether code is given rights of its own."""
     deployment: str
     """The agent's own; its ConfigMap has the same name."""
 
@@ -44,6 +47,7 @@ class KubernetesPlace:
             namespaces=tuple(facts.namespaces),
             adopts_namespace=settings.namespace.adopt,
             isolates=settings.isolate_code_servers,
+            step_pods=facts.spec.step_pods,
             deployment=names.agent,
         )
 
@@ -62,8 +66,25 @@ class KubernetesPlace:
 
         return Cluster(self.kubeconfig, self.context, self.server)
 
-    def rights(self) -> list[Right]:
-        """What every update needs there."""
-        from hybrid.kubernetes.rights import rights_of_stack
+    def refusal(self, cluster: Cluster) -> KubernetesDenied | None:
+        """What every update needs there, as the error that says what of it lacks; None: this identity may. Raises
+        ``KubernetesError`` when the cluster cannot be asked."""
+        from hybrid.kubernetes.rights import missing_rights, refused_by, rights_of_stack, ungivable_rights
 
-        return rights_of_stack(self.namespaces, makes_namespace=not self.adopts_namespace, isolates=self.isolates)
+        needed = rights_of_stack(self.namespaces, makes_namespace=not self.adopts_namespace, isolates=self.isolates)
+        missing, ungivable = missing_rights(cluster, needed), ungivable_rights(cluster, self.given())
+        return refused_by(missing, cluster.server, ungivable) if missing or ungivable else None
+
+    def given(self) -> list[Right]:
+        """What the stack's Roles have."""
+        from agent.kubernetes_rules import AGENT_RULES, STEP_RULES
+        from hybrid.kubernetes.rights import Right
+
+        roles = [(AGENT_RULES, "give it to the agent"), *([(STEP_RULES, "give it to code")] if self.step_pods else [])]
+        return [
+            Right(rule.verbs, rule.group, resource, namespace, purpose)
+            for namespace in self.namespaces
+            for rules, purpose in roles
+            for rule in rules
+            for resource in rule.resources
+        ]

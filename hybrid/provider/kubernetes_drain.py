@@ -94,6 +94,7 @@ class _Drain:
         self._inputs = inputs
         self._call = call
         self._agents: set[str] = set()
+        self._locations: set[str] = set()
         self._left: set[str] = set()
         self._removed: dict[str, set[str]] = {}
 
@@ -125,7 +126,7 @@ class _Drain:
 
         self._until_gone(SERVICE, lambda: self._look().services, "service")
         self._until_gone(DEPLOYMENT, lambda: [one.thing for one in self._look().servers], "code server")
-        self._until_gone(CONFIG_MAP, lambda: self._look().config_maps(self._agents), "config map")
+        self._until_gone(CONFIG_MAP, self._config_maps, "config map")
 
     def runs(self, choice: str) -> None:
         """Wait for the Jobs of runs, or remove them. Those that are over go in any case: without the agent nobody asks
@@ -197,9 +198,13 @@ class _Drain:
         made = made_in(
             self._cluster, given["namespaces"], given["agent"], given["stack"], owns=bool(given["ownsNamespace"])
         )
-        # of what is gone by the next look the agent's id is still needed, to know its config maps
+        # of what is gone by the next look the ids are still needed, to know its config maps
         self._agents |= made.agent_ids
+        self._locations |= made.location_hashes
         return made
+
+    def _config_maps(self) -> list[Thing]:
+        return self._look().config_maps(self._agents, self._locations)
 
     def _until_gone(self, kind: Kind, look: Callable[[], Iterable[Thing]], noun: str) -> None:
         deadline = time.monotonic() + self._inputs["timeoutSeconds"]

@@ -12,7 +12,9 @@ import pytest
 from tests.containers.stand import Containers
 
 if TYPE_CHECKING:
-    from tests.kubernetes.lab import KubernetesLab  # its client of Kubernetes takes a second to load
+    # its client of Kubernetes takes a second to load
+    from tests.kubernetes.lab import KubernetesLab
+    from tests.kubernetes.paper_cluster import PaperCluster
 
 
 _STANDIN: Final = Path(__file__).resolve().parents[1] / "standins" / "kubernetes"
@@ -56,6 +58,15 @@ def kubernetes_lab(containers: Containers, tmp_path_factory: pytest.TempPathFact
         faults = [event["error"] for event in lab.events if event["what"] == "fault"]
     assert not lab.left_behind(), "what a lab started ends with it"
     assert not faults, f"the double of a node has failed: {faults[0]}"
+
+
+@pytest.fixture(scope="module")
+def paper_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperCluster]:
+    """An empty cluster whose node runs nothing. It needs no Docker engine, and others may have theirs beside it."""
+    from tests.kubernetes.paper_cluster import PaperCluster
+
+    with PaperCluster(tmp_path_factory.mktemp("paper-cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from hybrid.plus import Endpoint, PlusClient, api_token
 from tests.containers.stand import Containers
 from tests.emulated.checkout import Answer, Checkout, until
 from tests.emulated.served import ServedOrganization
-from tests.kubernetes.lab import Call, KubernetesLab
+from tests.kubernetes.lab import KubernetesLab
+from tests.kubernetes.served_cluster import Call
 
 STACK: Final = "prod"
 _SECONDS: Final = 900.0

@@ -1,139 +1,26 @@
-"""A cluster as tests hold it: started, asked, ended."""
+"""The cluster whose node is a double with containers, as tests hold it."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import kubernetes
-from kubernetes.client import ApiClient, ApiException
+from typing import Final
 
 from tests.containers.stand import Containers
-from tests.kubernetes import kubeconfig
+from tests.kubernetes.served_cluster import ServedCluster
 from tests.standins.kubelet.place import GATEWAY, LABEL, NODE, POD_LABEL
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
-_LOOK: Final = 0.1
-_READY_SECONDS: Final = 900.0  # others' clusters end first
-_END_SECONDS: Final = 60.0
 
-
-@dataclass(frozen=True)
-class Call:
-    """A call that the API server answered, as its audit log has it."""
-
-    user: str
-    verb: str
-    group: str
-    """The API's group; empty for the core."""
-    resource: str
-    """With a subresource: ``pods/log``."""
-    namespace: str
-    name: str
-    allowed: bool
-    reason: str
-    """Why RBAC allowed it: the binding and the role; empty where it did not."""
-    status: int
-    dry_run: bool = False
-    """Validated, and not done: what a preview asks."""
-
-    @classmethod
-    def read(cls, line: str) -> Call | None:
-        """None for calls that are not about a resource."""
-        said = json.loads(line)
-        about, notes = said.get("objectRef"), said.get("annotations") or {}
-        if about is None:
-            return None
-        parts = [about.get("resource", ""), about.get("subresource", "")]
-        return cls(
-            user=said["user"]["username"], verb=said["verb"], group=about.get("apiGroup", ""),
-            resource="/".join(filter(None, parts)), namespace=about.get("namespace", ""), name=about.get("name", ""),
-            allowed=notes.get("authorization.k8s.io/decision") == "allow",
-            reason=notes.get("authorization.k8s.io/reason", ""),
-            status=(said.get("responseStatus") or {}).get("code", 0),
-            dry_run="dryRun=" in said.get("requestURI", ""),
-        )  # fmt: skip
-
-
-class KubernetesLab:
-    """``with KubernetesLab(containers, folder) as lab:`` has one until the block ends. It leaves nothing behind."""
+class KubernetesLab(ServedCluster):
+    """``with KubernetesLab(containers, folder) as lab:`` has one until the block ends. It leaves nothing behind. There
+    is one at a time on a machine: another session's is waited for."""
 
     gateway: Final = GATEWAY
     """The address by which Pods reach this machine, and the API server's."""
-    node: Final = NODE
 
     def __init__(self, containers: Containers, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        super().__init__(folder, NODE, ["--pause-image", containers.python_image], containers.environ)
         self._docker = containers
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> KubernetesLab:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def kubeconfig(self) -> Path:
-        """The administrator's. Its only context is ``kubeconfig.CONTEXT``."""
-        return self.folder / "admin.kubeconfig"
-
-    @property
-    def context(self) -> str:
-        return kubeconfig.CONTEXT
-
-    @property
-    def server(self) -> str:
-        return str(self.client().configuration.host)
-
-    def client(self, given: Path | None = None) -> ApiClient:
-        """The official client, as administrator or by a kubeconfig."""
-        return kubernetes.config.new_client_from_config(str(given or self.kubeconfig))
-
-    def core(self) -> Any:
-        return kubernetes.client.CoreV1Api(self.client())
-
-    def apps(self) -> Any:
-        return kubernetes.client.AppsV1Api(self.client())
-
-    def batch(self) -> Any:
-        return kubernetes.client.BatchV1Api(self.client())
-
-    def apply(self, *documents: dict[str, Any]) -> None:
-        """Make objects, as administrator."""
-        for document in documents:
-            kubernetes.utils.create_from_dict(self.client(), document)
-
-    def kubeconfig_of(self, namespace: str, account: str) -> Path:
-        """One with the rights of a service account, for an hour."""
-        request = {"spec": {"expirationSeconds": 3600}}
-        token = self.core().create_namespaced_service_account_token(account, namespace, request).status.token
-        path = self.folder / f"{namespace}-{account}.kubeconfig"
-        authority = self.folder / "certificates" / "ca.crt"
-        return kubeconfig.by_token(path, self.server, authority, token, namespace=namespace)
-
-    @contextmanager
-    def namespace(self, name: str) -> Iterator[str]:
-        """A namespace that is gone, with all in it, after the block."""
-        core = self.core()
-        core.create_namespace({"metadata": {"name": name}})
-        accounts = lambda: [one.metadata.name for one in core.list_namespaced_service_account(name).items]  # noqa: E731
-        self.until(lambda: "default" in accounts(), seconds=60, what=f"{name} has its default service account")
-        try:
-            yield name
-        finally:
-            core.delete_namespace(name)
-            self.until(lambda: not self.exists(name), seconds=120, what=f"the namespace {name} is gone")
 
     def allow_pulls(self, namespace: str, account: str = "default", name: str = "registry") -> None:
         """A pull secret for the tests' registry, and Pods of ``account`` have it."""
@@ -144,25 +31,6 @@ class KubernetesLab:
             "metadata": {"name": name, "namespace": namespace}, "stringData": {".dockerconfigjson": text},
         })  # fmt: skip
         self.core().patch_namespaced_service_account(account, namespace, {"imagePullSecrets": [{"name": name}]})
-
-    def exists(self, namespace: str) -> bool:
-        try:
-            self.core().read_namespace(namespace)
-        except ApiException as error:
-            if error.status == 404:
-                return False
-            raise
-        return True
-
-    def calls(self, user: str | None = None) -> list[Call]:
-        """All calls about resources so far, of everybody or of ``user``. The cluster's own parts are not recorded."""
-        found = [call for line in self._lines("audit") if (call := Call.read(line)) is not None]
-        return [call for call in found if user is None or call.user == user]
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """What happened to Pods: ``what`` is ``pod starts``, ``pod phase``, ``pod ended`` or ``fault``."""
-        return [json.loads(line) for line in self._lines("events")]
 
     def containers(self, *more: str) -> list[str]:
         """The names of its containers, running or not; ``more`` are further filters of ``docker ps``."""
@@ -176,49 +44,3 @@ class KubernetesLab:
         waited for that."""
         pods = {(str(event["namespace"]), str(event["pod"])) for event in self.events if "pod" in event}
         return [name for namespace, pod in sorted(pods) for name in self.containers_of(namespace, pod)]
-
-    def start(self) -> None:
-        """Returns when its node is ready; another session's cluster is waited for."""
-        words = ["serve", "--folder", str(self.folder), "--parent", str(os.getpid())]
-        words += ["--pause-image", self._docker.python_image]
-        environ = {name: value for name, value in self._docker.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.kubernetes", *words], cwd=_ROOT, env=environ, stdout=log, stderr=log
-            )
-        self.until(self._answers, seconds=_READY_SECONDS, what="the cluster answers")
-        self.until(self._schedules, seconds=120, what="its node takes Pods")
-
-    def stop(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def until(self, condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
-        """Wait for ``condition`` to be true, and return its value."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if found := condition():
-                return found
-            time.sleep(_LOOK)
-        raise AssertionError(f"not within {seconds} s: {what}. The lab's last events: {self.events[-12:]}")
-
-    def _answers(self) -> bool:
-        said = (self.folder / "log").read_text()
-        if self._process is None or self._process.poll() is not None:
-            raise AssertionError(f"the cluster ended: {said[-3000:]}")
-        return "answers" in said
-
-    def _schedules(self) -> bool:
-        node = self.core().read_node(NODE)
-        return not node.spec.taints
-
-    def _lines(self, name: str) -> list[str]:
-        path = self.folder / f"{name}.jsonl"
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        return text[: text.rfind("\n") + 1].splitlines()

@@ -24,7 +24,12 @@ def logs(
     location: Annotated[str | None, typer.Option("--location", metavar="NAME", help="Its code server's.")] = None,
     run: Annotated[str | None, typer.Option("--run", metavar="ID", help="A run's.")] = None,
     agent: Annotated[bool, typer.Option("--agent", help="The agent's own; so it is without the others.")] = False,
-    since: Annotated[str, typer.Option("--since", help="How far back: 90s, 30m, 1h, 2d. ECS and Azure.")] = "1h",
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", help="How far back: 90s, 30m, 1h, 2d. Default: 1h on ECS and Azure, else all there is."
+        ),
+    ] = None,
     lines: Annotated[int, typer.Option("-n", "--lines", help="How many of the last lines.", min=0)] = 50,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
 ) -> None:
@@ -41,8 +46,7 @@ def logs(
 
     if sum((location is not None, run is not None, agent)) > 1:
         raise UsageError("--agent, --location and --run exclude each other.", next_step="give one of them.")
-    back = _back(since)
-    wanted = LogRequest(location, run, lines, back, follow)
+    wanted = LogRequest(location, run, lines, None if since is None else _back(since), follow)
     platform_of(stack_named(stack)).logs(wanted, say)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import ssl
 import threading
 import time
@@ -59,6 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/plain")
         self.end_headers()
         since = int(time.time()) - int(asked["sinceSeconds"]) if "sinceSeconds" in asked else None
+        if "sinceTime" in asked:
+            since = int(datetime.datetime.fromisoformat(asked["sinceTime"]).timestamp())
         left = int(asked["limitBytes"]) if "limitBytes" in asked else None
         with contextlib.suppress(OSError):
             for piece in Engine().log(

@@ -7,10 +7,13 @@ import contextlib
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hybrid.kubernetes.errors import KubernetesDenied
 from hybrid.kubernetes.labels import location_hash
 from hybrid.platforms import kubernetes_logs
 from tests.unit.cli.ecs_checkout import Call, FakePlus, Updates, agent
@@ -198,6 +201,24 @@ def test_a_shell_without_kubectl_is_refused_with_what_is_needed(
     assert call("agent", "exec", "prod", "--print").out.startswith("kubectl ")
 
 
+def test_lines_from_before_the_wanted_time_are_not_shown(call: Call, standing: Fake) -> None:
+    now = datetime.now(UTC)
+    ago = {"of this morning": timedelta(hours=5), "of just now": timedelta(minutes=5)}
+    standing.logs["agent-abc-x1", "dagster", False] = "\n".join(
+        f"{(now - back).strftime('%Y-%m-%dT%H:%M:%SZ')} {line}" for line, back in ago.items()
+    )
+
+    everything = call("agent", "logs", "prod").out
+    late = call("agent", "logs", "prod", "--since", "1h").out
+    nothing = call("agent", "logs", "prod", "--since", "1m")
+
+    assert "of this morning" in everything, "a node's log has no end of its own"
+    assert "of just now" in late
+    assert "of this morning" not in late
+    assert nothing.out == ""
+    assert "a larger --since" in nothing.err
+
+
 def test_restart_and_scale_go_through_the_stacks_file(
     call: Call, standing: Fake, updates: Updates, plus: FakePlus, file: Path
 ) -> None:
@@ -223,11 +244,37 @@ def test_upgrade_looks_at_what_runs(call: Call, standing: Fake) -> None:
     assert (running.image, running.settings) == (IMAGE, "a: 1\n")
     assert platform.agents_running() == 1
     assert platform.monthly_cost() is None, "a cluster has no list price for a pod"
-    used = dict(platform.images_in_use("r.test", set()))
-    assert used["registry.test/hello@sha256:1"].startswith("the pod ")
-    assert IMAGE in used
+    assert IMAGE in dict(platform.images_in_use("r.test", set()))
     standing.refuse("get deployments")
     assert "does not allow this identity" in (platform.agent_running().unknown or "")
+
+
+def test_images_that_any_namespace_uses_are_in_use_and_of_what_cannot_be_seen_none_is_unused(standing: Fake) -> None:
+    from hybrid.engine.stack import Stack
+    from hybrid.platforms.choice import commands_of
+    from hybrid.workspace import Workspace
+
+    def template(image: str) -> dict[str, Any]:
+        return {"template": {"spec": {"containers": [{"image": image}]}}}
+
+    for plural, image in {
+        "deployments": "r.test/a:1",
+        "statefulsets": "r.test/b:1",
+        "daemonsets": "r.test/c:1",
+    }.items():
+        standing.put(plural, "theirs", namespace="elsewhere", spec=template(image))
+    standing.put("cronjobs", "nightly", namespace="elsewhere", spec={"jobTemplate": {"spec": template("r.test/d:1")}})
+    platform = commands_of(Stack.read(Workspace.of_this_checkout(), "prod"))
+
+    used = dict(platform.images_in_use("r.test", set()))
+
+    assert {f"r.test/{name}:1" for name in "abcd"} <= set(used), "whoever uses them, also what has no pod now"
+    assert used["r.test/d:1"].startswith("the cron job elsewhere/nightly in ")
+    assert used["registry.test/hello@sha256:1"].startswith("the pod ")
+    standing.refuse("list statefulsets")
+    with pytest.raises(KubernetesDenied, match="may not list the stateful sets of all namespaces") as refused:
+        list(platform.images_in_use("r.test", set()))
+    assert "Nothing was removed." in (refused.value.why or "")
 
 
 def test_doctor_tells_cluster_rights_and_kubectl(call: Call, standing: Fake) -> None:
@@ -240,3 +287,6 @@ def test_doctor_tells_cluster_rights_and_kubectl(call: Call, standing: Fake) -> 
     found = {each["name"]: each for each in json.loads(call("doctor", "prod", "--json").out)["findings"]}
     assert found["kubernetes rights"]["status"] == "missing"
     assert "delete jobs in hybrid-prod: to remove what the agent left" in found["kubernetes rights"]["detail"]
+    standing.denied |= {("update", "configmaps"), ("escalate", "roles")}
+    found = {each["name"]: each for each in json.loads(call("doctor", "prod", "--json").out)["findings"]}
+    assert "update configmaps in hybrid-prod: to give it to the agent" in found["kubernetes rights"]["detail"]

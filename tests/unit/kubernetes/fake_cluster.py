@@ -29,8 +29,8 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _GROUPS = {
     "/api/v1": {"configmaps", "events", "namespaces", "nodes", "persistentvolumeclaims", "pods", "secrets",
                 "serviceaccounts", "services", "resourcequotas"},
-    "/apis/apps/v1": {"deployments", "replicasets"},
-    "/apis/batch/v1": {"jobs"},
+    "/apis/apps/v1": {"daemonsets", "deployments", "replicasets", "statefulsets"},
+    "/apis/batch/v1": {"cronjobs", "jobs"},
     "/apis/rbac.authorization.k8s.io/v1": {"roles", "rolebindings"},
 }  # fmt: skip
 _METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
@@ -93,10 +93,11 @@ class Fake:
         self.pod(f"{name}-1", namespace=namespace, labels={**labels, "user-deployment": name}, owner=made)
         return made
 
-    def state_map(self, server, *, agent=AGENT_ID, namespace=NAMESPACE):
+    def state_map(self, server, *, agent=AGENT_ID, namespace=NAMESPACE, location="", **more):
         name = "dagster-defs-state-" + hashlib.sha1(server.encode(), usedforsecurity=False).hexdigest()
         return self.put("configmaps", name, namespace=namespace,
-                        labels={"managed_by": "K8sUserCodeLauncher", "agent_id": agent}, data={"pin": ""})  # fmt: skip
+                        labels={"managed_by": "K8sUserCodeLauncher", "agent_id": agent,
+                                "location_hash": f"hash-of-{location}"}, data={"pin": ""}, **more)  # fmt: skip
 
     def run(self, run_id="0f3a2b1c-aaaa", *, stack=STACK, namespace=NAMESPACE, job="nightly", over=""):
         labels = {"dagster/run-id": run_id, "dagster/job": job} | ({STACK_LABEL: stack} if stack else {})

@@ -124,12 +124,45 @@ def test_rights_that_are_missing_are_told_all_at_once_and_before_anything_is_mad
     wanted = rights.rights_of_stack([NAMESPACE, "team-b"], makes_namespace=True)
     missing = rights.missing_rights(cluster, wanted)
     error = rights.refused_by(missing, cluster.server)
+    assert "escalate" not in error.why, "nothing was to be given"
     assert "create, patch namespaces of the cluster: to make its namespace" in error.why
     assert f"create roles in {NAMESPACE}: to give the agent its rights" in error.why
     assert "create roles in team-b" in error.why
     assert "get pods/log in team-b: to say why something does not run" in error.why
     assert "Nothing was made." in error.why
     assert all(call.startswith(("review ", "rules ")) for call in fake.calls), "only questions are asked"
+
+
+@pytest.mark.parametrize(
+    ("denied", "refused"),
+    [
+        (set(), []),
+        ({("update", "configmaps")}, []),
+        ({("update", "configmaps"), ("escalate", "roles")}, [NAMESPACE, "team-b"]),
+        ({("update", "configmaps"), ("bind", "roles")}, [NAMESPACE, "team-b"]),
+        ({("escalate", "roles"), ("bind", "roles")}, []),
+    ],
+    ids=["may all", "stands above", "may not make the role", "may not bind it", "has what it gives"],
+)
+def test_who_gives_rights_has_them_or_stands_above(fake, cluster, denied, refused):
+    fake.denied |= denied
+    given = [
+        rights.Right(("list", "update"), "", "configmaps", namespace, "give it to the agent")
+        for namespace in (NAMESPACE, "team-b")
+    ]
+    found = rights.ungivable_rights(cluster, given)
+    assert [(one.namespace, one.verbs) for one in found] == [(namespace, ("update",)) for namespace in refused]
+    if found:
+        error = rights.refused_by([], cluster.server, found)
+        assert f"update configmaps in {NAMESPACE}: to give it to the agent" in error.why
+        assert "must have them, or may `escalate` and `bind` roles" in error.why
+
+
+def test_what_pulumi_waits_for_by_a_watch_may_be_watched(fake, cluster):
+    wanted = rights.rights_of_stack([NAMESPACE], makes_namespace=True)
+    watched = {right.resource for right in wanted if {"list", "watch"} <= set(right.verbs)}
+    assert watched == {"namespaces", "serviceaccounts", "roles", "rolebindings", "networkpolicies", "configmaps",
+                       "poddisruptionbudgets", "secrets"}, "without it `down` waits for ever"  # fmt: skip
 
 
 def test_what_the_list_of_rules_has_is_not_asked_once_more(fake, cluster):
@@ -158,7 +191,6 @@ def test_a_rule_counts_only_for_what_it_says(fake, cluster, rule, covered):
     assert (asked == []) is covered, "what is not on the list is asked of the cluster itself"
 
 
-def test_contents_of_secrets_are_no_right_that_a_stack_asks_to_list(fake, cluster):
+def test_who_may_all_lacks_nothing(fake, cluster):
     wanted = rights.rights_of_stack([NAMESPACE], makes_namespace=False)
-    assert not [right for right in wanted if right.resource == "secrets" and "list" in right.verbs]
     assert rights.missing_rights(cluster, wanted) == []

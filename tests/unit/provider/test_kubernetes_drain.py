@@ -3,6 +3,8 @@ alone, and that it goes on where it was stopped. That an agent cleans up after i
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from hybrid.errors import NotReadyError
@@ -117,6 +119,29 @@ def test_a_config_map_whose_server_the_agent_removed_itself_is_known_by_the_agen
     fake.hooks["list configmaps"] = agent_cleans_up
     resource.delete("id", inputs, {}, call)
     assert fake.left("configmaps") == []
+
+
+def test_a_config_map_without_a_server_is_known_by_its_location_and_others_are_not_touched(
+    fake, resource, inputs, call
+):
+    old = {"metadata": {"creationTimestamp": "2026-11-21T11:00:00Z"}}
+    fake.server("hello-1", location="hello")
+    fake.server("theirs-1", stack=OTHER, agent="another", location="hello")
+    ours = fake.state_map("gone-1", agent="of-before", location="hello", **old)
+    kept = [
+        fake.state_map("theirs-1", agent="another", location="hello", **old),
+        fake.state_map("theirs-2", agent="another", location="shop", **old),
+        fake.state_map("coming-1", agent="another", location="hello",
+                       metadata={"creationTimestamp": datetime.now(UTC).isoformat()}),
+    ]  # fmt: skip
+
+    resource.delete("id", inputs, {}, call)
+
+    left = fake.left("configmaps")
+    assert ours["metadata"]["name"] not in left
+    assert left == sorted(one["metadata"]["name"] for one in kept), (
+        "of others' servers, locations, and one in the making"
+    )
 
 
 def test_an_agent_that_is_cleaning_up_is_left_to_it(fake, resource, inputs, call, report):
