@@ -12,6 +12,7 @@ import sys
 
 from benchmarks import (
     asset_values,
+    azure,
     crowd,
     delivery,
     ecs,
@@ -39,6 +40,7 @@ PARTS = {
     "delivery": delivery.measure,
     "ecs": ecs.measure,
     "kubernetes": kubernetes.measure,
+    "azure": azure.measure,
     "review": review.measure,
     "assets": asset_values.measure,
     "many-assets": asset_values.measure_very_many,

@@ -68,6 +68,8 @@ class OrganizationStack:
     """A folder with Pulumi's plugins, before all others; empty where Pulumi has its own."""
     cloud: Mapping[str, str] = field(default_factory=dict)
     """The variables by which the cloud is reached."""
+    wrapper: tuple[str, ...] = ()
+    """What goes before every command."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -110,6 +112,11 @@ class OrganizationStack:
         text = (self.state / ".pulumi" / "stacks" / backend.PROJECT / f"{STACK}.json").read_text(encoding="utf-8")
         return list(json.loads(text)["checkpoint"]["latest"]["resources"])
 
+    def planned(self) -> list[dict[str, Any]]:
+        """What a preview would make, as the state would hold it; what is not known yet is some text."""
+        told = json.loads(self.pulumi("preview", "--json", "--stack", STACK))
+        return [step["newState"] for step in told["steps"]]
+
     def pulumi(self, *arguments: str) -> str:
         return self.run("pulumi", *arguments, "--non-interactive")
 
@@ -117,7 +124,12 @@ class OrganizationStack:
         """What a command prints. Raises ``RuntimeError`` with its words when it fails."""
         environment = {**self.environment, **more}
         done = subprocess.run(
-            command, cwd=self.checkout.root, env=environment, check=False, capture_output=True, text=True
+            [*self.wrapper, *command],
+            cwd=self.checkout.root,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
         )
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")

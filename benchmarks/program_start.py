@@ -94,7 +94,7 @@ def _seconds(stack: OrganizationStack, program: Path) -> float:
     server.start()
     began = time.monotonic()
     process = subprocess.Popen(
-        _command(address, program),
+        [*stack.wrapper, *_command(address, program)],
         env={**stack.environment, "PULUMI_CONFIG": json.dumps(_configuration(stack))},
         cwd=stack.checkout.root,
         stdout=subprocess.DEVNULL,

@@ -14,6 +14,8 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 done = threading.Event()
+PREVIEWS = "--no-previews" not in sys.argv
+"""Whether outputs are known in a preview: they are the inputs, which not every SDK takes for its outputs."""
 
 
 class Null(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
@@ -36,7 +38,7 @@ class Null(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
 
     def Configure(self, request: Any, context: Any) -> Any:
         return provider_pb2.ConfigureResponse(
-            acceptSecrets=True, supportsPreview=True, acceptResources=True, acceptOutputs=True
+            acceptSecrets=True, supportsPreview=PREVIEWS, acceptResources=True, acceptOutputs=True
         )
 
     def Check(self, request: Any, context: Any) -> Any:
