@@ -62,6 +62,8 @@ def _plugins(folder: Path) -> str:
     """A folder in which Azure's plugin is the one that does nothing."""
     folder.mkdir()
     plugin = folder / "pulumi-resource-azure-native"
-    plugin.write_text(f"#!/bin/sh\nexec {REPOSITORY}/benchmarks/null_provider/pulumi-resource-null --no-previews\n")
+    plugin.write_text(
+        f"#!/bin/sh\nexec {REPOSITORY}/benchmarks/null_provider/pulumi-resource-null --foretells-nothing\n"
+    )
     plugin.chmod(0o700)
     return str(folder)

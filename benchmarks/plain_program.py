@@ -59,7 +59,7 @@ class PlainProgram:
         known = {each["urn"] for each in mine}
         text = json.dumps([_declared(each, known) for each in mine])
         (folder / "resources.json").write_text(text.replace(*renamed) if renamed[0] else text, encoding="utf-8")
-        imports = "\n".join(sorted({f"import {module}" for module in _modules(package, mine)}))
+        imports = "\n".join(sorted(_imports(package, mine)))
         (folder / "__main__.py").write_text(_PROGRAM.replace("IMPORTS", imports), encoding="utf-8")
         (folder / "Pulumi.yaml").write_text(_PROJECT, encoding="utf-8")
         (folder / ".venv").symlink_to(REPOSITORY / ".venv")
@@ -108,12 +108,13 @@ def _plain(value: Any, key: str = "") -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _modules(package: str, resources: Sequence[Resource]) -> set[str]:
-    """The SDK's modules: ``kubernetes:rbac.authorization.k8s.io/v1:Role`` is of ``pulumi_kubernetes.rbac.v1``."""
+def _imports(package: str, resources: Sequence[Resource]) -> set[str]:
+    """As a person writes them: ``kubernetes:rbac.authorization.k8s.io/v1:Role`` is of ``pulumi_kubernetes.rbac.v1``."""
     root = f"pulumi_{package.replace('-', '_')}"
-    found = {root}
+    found = {f"import {root}"}
     for each in resources:
         if not each["type"].startswith("pulumi:"):
-            group, *version = each["type"].split(":")[1].split("/")
-            found.add(".".join([root, group.partition(".")[0], *version]))
+            _, place, kind = each["type"].split(":")
+            group, *version = place.split("/")
+            found.add(f"from {'.'.join([root, group.partition('.')[0], *version])} import {kind}")
     return found
