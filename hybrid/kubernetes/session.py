@@ -298,11 +298,11 @@ def _no_kubeconfig(kubeconfig: str | None) -> KubeconfigMissing:
 
 
 def _no_context(files: str, context: str | None, known: list[str]) -> KubeContextMissing:
+    step = "name one of those as `context` in the stack's file" if context else "`kubectl config use-context NAME`"
     return KubeContextMissing(
         f"The kubeconfig {files} has no {f'context {context}' if context else 'current context'}.",
         why=f"It has {', '.join(known)}." if known else "It has none at all.",
-        next_step="name one of those in the stack's file, or choose it by `kubectl config use-context NAME`; a cluster "
-        "that is not among them has to be added first.",
+        next_step=f"{step}; a cluster that is not among them has to be added first, as by `aws eks update-kubeconfig`.",
     )
 
 

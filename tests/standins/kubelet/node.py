@@ -88,6 +88,9 @@ class Node:
         while not self._ended.wait(_RENEW_SECONDS):
             with self._recorded():
                 self._cluster.patch(f"{_LEASES}/{NODE}", {"spec": {"renewTime": f"{now()[:-1]}.000000Z"}})
+                # the lease alone was seen not to be enough: after ten minutes the node was taken for lost
+                beat = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": now()}
+                self._cluster.patch(f"/api/v1/nodes/{NODE}/status", {"status": {"conditions": [beat]}})
 
     def _follow_pods(self) -> None:
         there: set[str] = set()
