@@ -6,9 +6,10 @@ dagster_azure/container_apps/{launcher,container_context}.py of dagster-cloud 1.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.any_spec import DAY, AnyAgentSpec
 from agent.azure_timing import AzureTiming, timing
@@ -66,6 +67,9 @@ class AzureAgentSpec(AnyAgentSpec):
     cloud: ClassVar[str | None] = "azure"
     image_platforms: ClassVar[tuple[str, ...]] = ("linux/amd64",)
 
+    not_here: ClassVar[Mapping[str, str]] = _NOT_ON_AZURE
+    own_variables: ClassVar[Mapping[str, str]] = _OURS
+
     kind: Literal["azure"] = "azure"
     """The platform on which the agent lives. `azure`: Azure Container Apps."""
 
@@ -120,22 +124,6 @@ class AzureAgentSpec(AnyAgentSpec):
 
     def locations_ready_seconds(self, locations: int) -> int:
         return self.timing(locations).locations_ready
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_azure_can(cls, said: Any) -> Any:
-        for key, reason in _NOT_ON_AZURE.items() if isinstance(said, dict) else ():
-            if key in said:
-                raise ValueError(f"`{key}` cannot be given: {reason}")
-        return said
-
-    @field_validator("environment")
-    @classmethod
-    def _are_not_ours(cls, variables: dict[str, str]) -> dict[str, str]:
-        for name in variables:
-            if name in _OURS:
-                raise ValueError(f"`{name}` cannot be given: {_OURS[name]}")
-        return variables
 
     @model_validator(mode="after")
     def _serves_something(self) -> AzureAgentSpec:

@@ -77,7 +77,7 @@ class Cluster:
 
     def version(self) -> Version:
         """Raises ``KubernetesError``."""
-        told = self._json("ask the cluster for its version", "GET", "/version")
+        told = self._json("say of which version it is", "GET", "/version")
         numbers = [re.match(r"\d+", str(told.get(part, ""))) for part in ("major", "minor")]
         major, minor = (int(number[0]) if number else 0 for number in numbers)
         return Version(major, minor, str(told.get("gitVersion") or f"{major}.{minor}"))
