@@ -193,6 +193,11 @@ class AnyAgentSpec(Spec):
         return frozenset(self.environment)
 
     @property
+    def code_platform(self) -> str | None:
+        """What all code runs on, as `linux/amd64`; None: it may be anything, or a location says its own."""
+        return None
+
+    @property
     def starts_at_boot(self) -> bool:
         """Whether the agent is a service of this machine's user, and what it needs on this machine has to be one,
         too."""

@@ -118,6 +118,10 @@ class AzureAgentSpec(AnyAgentSpec):
     code_server_metrics: bool = False
     """Whether each code server's processor and memory use is sent too. Default false, which is Dagster's own."""
 
+    @property
+    def code_platform(self) -> str | None:
+        return self.image_platforms[0]
+
     def timing(self, locations: int = 1) -> AzureTiming:
         """All time-outs of an agent with ``locations`` locations."""
         return timing(server_start=self.startup_timeout_seconds, locations=locations)

@@ -266,6 +266,10 @@ class KubernetesAgentSpec(AnyAgentSpec):
         return self.timing(locations).locations_ready
 
     @property
+    def code_platform(self) -> str | None:
+        return None if self.code_architecture is None else f"linux/{self.code_architecture}"
+
+    @property
     def variable_names(self) -> frozenset[str]:
         return frozenset({*self.environment, *(PROXY_VARIABLES if self.proxy else ())})
 
