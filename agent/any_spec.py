@@ -7,7 +7,7 @@ default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     BaseModel,
@@ -123,6 +123,16 @@ class AnyAgentSpec(Spec):
     refuses_repetition: ClassVar[bool] = False
     """Whether nothing starts that is given one variable, secret or tag twice: by the stack and by a location."""
 
+    not_here: ClassVar[Mapping[str, str]] = {}
+    """Keys that people may look for and this platform does not take, each with the reason."""
+
+    own_variables: ClassVar[Mapping[str, str]] = {}
+    """Names of environment variables that are not people's to give, each with the reason."""
+
+    isolated_unless_alone: ClassVar[bool] = False
+    """Whether `isolated` is true by itself where two agents are up: with several `replicas`, and while `zeroDowntime`
+    replaces one."""
+
     kind: str
     """The platform on which the agent lives."""
 
@@ -187,6 +197,11 @@ class AnyAgentSpec(Spec):
         return frozenset(self.environment)
 
     @property
+    def code_platform(self) -> str | None:
+        """What all code runs on, as `linux/amd64`; None: it may be anything, or a location says its own."""
+        return None
+
+    @property
     def starts_at_boot(self) -> bool:
         """Whether the agent is a service of this machine's user, and what it needs on this machine has to be one,
         too."""
@@ -205,6 +220,27 @@ class AnyAgentSpec(Spec):
         """How long so many locations may take at least until all are loaded; settings may give them more. 0: what the
         settings give is enough."""
         return 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_platform_can(cls, said: Any) -> Any:
+        if not isinstance(said, dict):
+            return said
+        for key, reason in cls.not_here.items():
+            if key in said:
+                raise ValueError(f"`{key}` cannot be given: {reason}")
+        if cls.isolated_unless_alone and "isolated" not in said:
+            several = said.get("zeroDowntime", True) is not False or said.get("replicas", 1) != 1
+            return {**said, "isolated": several}
+        return said
+
+    @field_validator("environment")
+    @classmethod
+    def _are_not_ours(cls, variables: dict[str, str]) -> dict[str, str]:
+        for name in variables:
+            if reason := cls.own_variables.get(name):
+                raise ValueError(f"`{name}` cannot be given: {reason}")
+        return variables
 
     @field_validator("allowed_locations")
     @classmethod

@@ -6,9 +6,10 @@ dagster_azure/container_apps/{launcher,container_context}.py of dagster-cloud 1.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.any_spec import DAY, AnyAgentSpec
 from agent.azure_timing import AzureTiming, timing
@@ -70,6 +71,9 @@ class AzureAgentSpec(AnyAgentSpec):
     )
     image_platforms: ClassVar[tuple[str, ...]] = ("linux/amd64",)
 
+    not_here: ClassVar[Mapping[str, str]] = _NOT_ON_AZURE
+    own_variables: ClassVar[Mapping[str, str]] = _OURS
+
     kind: Literal["azure"] = "azure"
     """The platform on which the agent lives. `azure`: Azure Container Apps."""
 
@@ -118,28 +122,16 @@ class AzureAgentSpec(AnyAgentSpec):
     code_server_metrics: bool = False
     """Whether each code server's processor and memory use is sent too. Default false, which is Dagster's own."""
 
+    @property
+    def code_platform(self) -> str | None:
+        return self.image_platforms[0]
+
     def timing(self, locations: int = 1) -> AzureTiming:
         """All time-outs of an agent with ``locations`` locations."""
         return timing(server_start=self.startup_timeout_seconds, locations=locations)
 
     def locations_ready_seconds(self, locations: int) -> int:
         return self.timing(locations).locations_ready
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_azure_can(cls, said: Any) -> Any:
-        for key, reason in _NOT_ON_AZURE.items() if isinstance(said, dict) else ():
-            if key in said:
-                raise ValueError(f"`{key}` cannot be given: {reason}")
-        return said
-
-    @field_validator("environment")
-    @classmethod
-    def _are_not_ours(cls, variables: dict[str, str]) -> dict[str, str]:
-        for name in variables:
-            if name in _OURS:
-                raise ValueError(f"`{name}` cannot be given: {_OURS[name]}")
-        return variables
 
     @model_validator(mode="after")
     def _serves_something(self) -> AzureAgentSpec:

@@ -91,6 +91,10 @@ class EcsAgentSpec(AnyAgentSpec):
     image_folder: ClassVar[str | None] = "agent/mirror"
     refuses_repetition: ClassVar[bool] = True
 
+    not_here: ClassVar[Mapping[str, str]] = _NOT_ON_ECS
+    own_variables: ClassVar[Mapping[str, str]] = _OURS
+    isolated_unless_alone: ClassVar[bool] = True
+
     kind: Literal["ecs"] = "ecs"
     """The platform on which the agent lives. `ecs`: Fargate tasks of an AWS account, which `hybrid:aws` describes."""
 
@@ -225,25 +229,10 @@ class EcsAgentSpec(AnyAgentSpec):
     code_server_metrics: bool = False
     """Whether each code server's processor and memory use is sent too. Default false, which is Dagster's own."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _as_ecs_can(cls, said: Any) -> Any:
-        if not isinstance(said, dict):
-            return said
-        for key, reason in _NOT_ON_ECS.items():
-            if key in said:
-                raise ValueError(f"`{key}` cannot be given: {reason}")
-        if "isolated" not in said:
-            several = said.get("zeroDowntime", True) is not False or said.get("replicas", 1) != 1
-            return {**said, "isolated": several}
-        return said
-
     @field_validator("environment")
     @classmethod
-    def _are_not_ours(cls, variables: dict[str, str]) -> dict[str, str]:
+    def _are_no_credentials(cls, variables: dict[str, str]) -> dict[str, str]:
         for name in variables:
-            if name in _OURS:
-                raise ValueError(f"`{name}` cannot be given: {_OURS[name]}")
             if name.startswith("AWS_") and name.endswith(("_KEY", "_KEY_ID", "_TOKEN")):
                 raise ValueError(f"`{name}` cannot be given: tasks have the credentials of their roles")
         return variables

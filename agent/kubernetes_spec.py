@@ -6,6 +6,7 @@ Keys of the launcher: dagster_cloud/workspace/kubernetes/launcher.py and config_
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -71,6 +72,10 @@ class KubernetesAgentSpec(AnyAgentSpec):
     needs_organization: ClassVar[bool] = True
     cloud: ClassVar[str | None] = "kubernetes"
     image_folder: ClassVar[str | None] = "agent/mirror"
+
+    not_here: ClassVar[Mapping[str, str]] = _NOT_ON_KUBERNETES
+    own_variables: ClassVar[Mapping[str, str]] = _OURS
+    isolated_unless_alone: ClassVar[bool] = True
 
     kind: Literal["kubernetes"] = "kubernetes"
     """The platform on which the agent lives. `kubernetes`: pods of a cluster, which `hybrid:kubernetes` names."""
@@ -229,27 +234,6 @@ class KubernetesAgentSpec(AnyAgentSpec):
     code_server_metrics: bool = False
     """Whether each code server's processor and memory use is sent too. Default false, which is Dagster's own."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _as_kubernetes_can(cls, said: Any) -> Any:
-        if not isinstance(said, dict):
-            return said
-        for key, reason in _NOT_ON_KUBERNETES.items():
-            if key in said:
-                raise ValueError(f"`{key}` cannot be given: {reason}")
-        if "isolated" not in said:
-            several = said.get("zeroDowntime", True) is not False or said.get("replicas", 1) != 1
-            return {**said, "isolated": several}
-        return said
-
-    @field_validator("environment")
-    @classmethod
-    def _are_not_ours(cls, variables: dict[str, str]) -> dict[str, str]:
-        for name in variables:
-            if name in _OURS:
-                raise ValueError(f"`{name}` cannot be given: {_OURS[name]}")
-        return variables
-
     @field_validator("volumes", "volume_mounts", "security_context")
     @classmethod
     def _are_of_kubernetes(cls, said: Any, info: Any) -> Any:
@@ -280,6 +264,10 @@ class KubernetesAgentSpec(AnyAgentSpec):
 
     def locations_ready_seconds(self, locations: int) -> int:
         return self.timing(locations).locations_ready
+
+    @property
+    def code_platform(self) -> str | None:
+        return None if self.code_architecture is None else f"linux/{self.code_architecture}"
 
     @property
     def variable_names(self) -> frozenset[str]:

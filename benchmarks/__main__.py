@@ -1,7 +1,7 @@
 """``python -m benchmarks [PART…]``: measure, and print Markdown.
 
-Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery, ecs, review, assets, many-assets,
-switch, switch-by-queue. Only when named: switch-once, switch-slow-departure.
+Parts: stand-up, no-op, registration, storage, events, crowd, images, delivery, ecs, kubernetes, azure, review, assets,
+many-assets, switch, switch-by-queue. Only when named: switch-once, switch-slow-departure.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import sys
 
 from benchmarks import (
     asset_values,
+    azure,
     crowd,
     delivery,
     ecs,
     events,
     images,
+    kubernetes,
     no_op_up,
     registration,
     review,
@@ -37,6 +39,8 @@ PARTS = {
     "images": images.measure,
     "delivery": delivery.measure,
     "ecs": ecs.measure,
+    "kubernetes": kubernetes.measure,
+    "azure": azure.measure,
     "review": review.measure,
     "assets": asset_values.measure,
     "many-assets": asset_values.measure_very_many,

@@ -15,13 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from benchmarks import ecs_start
-from benchmarks.ecs_stack import EcsStack, ecs_stack
+from benchmarks import program_start
+from benchmarks.ecs_stack import ecs_stack
 from benchmarks.ecs_terraform import Terraform, terraform_configuration
 from benchmarks.figure import Figure
+from benchmarks.organization_stack import OrganizationStack
 from tests.aws.moto_server import Moto
 
 ROUNDS: Final = 7
+_SMALLEST: Final = 'import pulumi_aws as aws\naws.Provider("aws", region="eu-central-1")\n'
 
 
 def measure() -> list[Figure]:
@@ -32,8 +34,11 @@ def measure() -> list[Figure]:
             return _measured(root, stack, accounts)
 
 
-def _measured(root: Path, stack: EcsStack, accounts: Mapping[str, Moto]) -> list[Figure]:
-    nothing, stands = stack.use(accounts["empty"], root / "nothing"), stack.use(accounts["ours"], root / "stands")
+def _measured(root: Path, stack: OrganizationStack, accounts: Mapping[str, Moto]) -> list[Figure]:
+    nothing, stands = (
+        stack.use(accounts[account].environment, root / what)
+        for account, what in (("empty", "nothing"), ("ours", "stands"))
+    )
     stands.up()
     resources = stands.resources()
     document = terraform_configuration(resources, os.environ)
@@ -65,7 +70,7 @@ def _measured(root: Path, stack: EcsStack, accounts: Mapping[str, Moto]) -> list
             for when in ("from nothing", "of what stands")
             for tool in ("pulumi", "hybrid")
         ),
-        *ecs_start.measure(nothing),
+        *program_start.measure(nothing, "ECS", "pulumi_aws", _SMALLEST),
     ]
 
 

@@ -13,8 +13,9 @@ from typing import Final
 
 import yaml
 
-from benchmarks.ecs_stack import STACK, EcsStack, ecs_stack
+from benchmarks.ecs_stack import ecs_stack
 from benchmarks.figure import Figure
+from benchmarks.organization_stack import STACK, OrganizationStack
 from tests.aws.moto_server import Moto
 from tests.emulated.checkout import REPOSITORY
 
@@ -32,14 +33,14 @@ def measure() -> list[Figure]:
         moto = Moto(root / "moto")
         try:
             with ecs_stack(root, LOCATIONS) as made:
-                stack = made.use(moto, root / "stands")
+                stack = made.use(moto.environment, root / "stands")
                 stack.up()
                 return _measured(stack)
         finally:
             moto.stop()
 
 
-def _measured(stack: EcsStack) -> list[Figure]:
+def _measured(stack: OrganizationStack) -> list[Figure]:
     root = stack.checkout.root
     (root / ".gitignore").write_text("\n".join(_IGNORED))
     _git(root, "init", "-q", "-b", "main")
@@ -86,7 +87,7 @@ def _git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True)
 
 
-def _seconds(stack: EcsStack, *command: str) -> float:
+def _seconds(stack: OrganizationStack, *command: str) -> float:
     began = time.monotonic()
     stack.run(*command)
     return time.monotonic() - began

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env, is_config_secret
@@ -21,6 +23,7 @@ from stacks.stack import HybridStack
 
 def main() -> None:
     """Stand up the stack that Pulumi has selected. Errors of ours end it without a traceback."""
+    _leave_the_path()
     try:
         with _uncollected():
             workspace = Workspace.of_this_checkout()
@@ -30,6 +33,13 @@ def main() -> None:
             StackOutputs.of(who, [folder.name for folder in folders]).export()
     except HybridError as error:
         raise pulumi.RunError(str(error)) from None
+
+
+def _leave_the_path() -> None:
+    """Pulumi's executor puts this folder before all others, where azure.py, docker.py and kubernetes.py would be taken
+    for the libraries of these names."""
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [each for each in sys.path if Path(each).resolve() != here]
 
 
 @contextmanager

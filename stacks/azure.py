@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
 import pulumi
 import pulumi_azure_native as azure
-from pulumi_azure_native import authorization, resources
+from pulumi_azure_native import app, authorization, network, resources, storage
 
 from agent.azure import AzureAgent, AzureAgentArgs
 from agent.azure_ground import AzureGround, AzureGroundArgs
@@ -56,7 +57,10 @@ class AzurePlatform:
     ) -> AzurePlatform:
         """Raises ``AzureError`` and ``SettingsError`` for what would stop the update half-way."""
         facts = AzureFacts(who)
-        azure_ground.check(facts.names, facts.azure)
+        with ThreadPoolExecutor(1) as beside:
+            checked = beside.submit(azure_ground.check, facts.names, facts.azure)
+            _load_sdk()
+            checked.result()
         return cls(who, workspace, spec, folders, facts.names, facts.azure)
 
     @property
@@ -291,3 +295,9 @@ class AzurePlatform:
     @property
     def _agent_image_is_ours(self) -> bool:
         return self.spec.image.partition("/")[0] == self._registry_host
+
+
+def _load_sdk() -> tuple[type[pulumi.Resource], ...]:
+    """The SDK's large modules are read when something of them is first named, which takes as long as Azure takes to
+    answer."""
+    return network.VirtualNetwork, app.ContainerApp, authorization.RoleAssignment, storage.StorageAccount

@@ -13,7 +13,6 @@ import pulumi_kubernetes as kubernetes
 
 from agent.kubernetes import KubernetesAgent, KubernetesAgentArgs
 from agent.kubernetes_ground import KubernetesGround, KubernetesGroundArgs
-from agent.kubernetes_spec import KubernetesAgentSpec
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.delivery.document import location_document
 from hybrid.delivery.images.reference import Reference
@@ -60,7 +59,6 @@ class KubernetesPlatform:
         """Raises ``SettingsError`` for what cannot be."""
         facts = KubernetesFacts(who)
         refuse_namespaces(folders, facts.namespaces)
-        refuse_platforms(who.settings.images.platforms, facts.spec)
         return cls(who, workspace, folders, facts)
 
     @property
@@ -232,18 +230,6 @@ def refuse_namespaces(folders: Iterable[CodeLocationFolder], known: Iterable[str
                 next_step=f"name it in `hybrid:kubernetes.locationNamespaces`, or take `namespace` out of "
                 f"`container_context.k8s` of {folder.name}.",
             )
-
-
-def refuse_platforms(platforms: Iterable[str], spec: KubernetesAgentSpec) -> None:
-    """Raises ``SettingsError`` for code that is built for one processor and started on another."""
-    built = tuple(platforms)
-    if spec.code_architecture is None or not built or f"linux/{spec.code_architecture}" in built:
-        return
-    raise SettingsError(
-        f"Images are built for {', '.join(built)}, and code runs on nodes of {spec.code_architecture} alone.",
-        next_step=f"add `linux/{spec.code_architecture}` to `hybrid:images.platforms`, or change "
-        "`hybrid:agent.codeArchitecture`.",
-    )
 
 
 def _k8s_context(folder: CodeLocationFolder) -> Mapping[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from agent.azure_spec import AzureAgentSpec
 from agent.docker_spec import DockerAgentSpec
 from agent.ecs_spec import EcsAgentSpec
@@ -41,3 +43,8 @@ def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLoc
             from stacks.azure import AzurePlatform
 
             return AzurePlatform.of(who, workspace, spec, folders)
+
+
+def load(kind: str) -> None:
+    """Import the module of the platform of agents of this ``kind``, with its SDK, before ``platform_of`` does."""
+    import_module(f"stacks.{kind}")

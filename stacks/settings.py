@@ -147,6 +147,11 @@ class Settings(Spec):
             raise ValueError(f"an agent of kind `{self.agent.kind}` runs images; say where they go: `registry.address`")
         if self.pins and not self.agent.needs_images:
             raise ValueError("`pins` are images, and a local agent runs none; remove them")
+        built, wanted = self.images.platforms, self.agent.code_platform
+        if built and wanted is not None and wanted not in built:
+            raise ValueError(
+                f"`images.platforms` builds for {', '.join(built)}, and code runs on {wanted} alone; add that"
+            )
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,8 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 done = threading.Event()
+FORETELLS = "--foretells-nothing" not in sys.argv
+"""Whether outputs are known in a preview: they are the inputs, which not every SDK takes for its outputs."""
 
 
 class Null(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
@@ -46,6 +48,8 @@ class Null(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
     def Create(self, request: Any, context: Any) -> Any:
+        if request.preview and not FORETELLS:
+            return provider_pb2.CreateResponse()
         return provider_pb2.CreateResponse(id=uuid.uuid4().hex, properties=request.properties)
 
     def Read(self, request: Any, context: Any) -> Any:

@@ -234,7 +234,7 @@ class Engine:
         outcome = Outcome()
         with (
             tempfile.TemporaryDirectory(prefix="hybrid-") as folder,
-            program.served() if command in _RUNS_PROGRAM else nullcontext() as client,
+            program.served(self._platform_loaded) if command in _RUNS_PROGRAM else nullcontext() as client,
         ):
             log = Path(folder) / "events"
             process = self._start(self._arguments(command, log, client, targets, packs), Path(folder) / "output")
@@ -246,6 +246,13 @@ class Engine:
                     listener(event)
             words = (Path(folder) / "output").read_text(encoding="utf-8", errors="replace")
         return outcome, process.returncode, redact(words)
+
+    def _platform_loaded(self) -> None:
+        """The SDK of the stack's platform, which is most of what the program imports."""
+        from hybrid.engine.stack import identity
+        from stacks.platforms import load
+
+        load(identity(self._workspace, self._stack).settings.agent.kind)
 
     def _arguments(
         self, command: Command, log: Path, client: str | None, targets: Sequence[str], packs: Sequence[Path]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
@@ -24,9 +24,11 @@ _MEBIBYTE = 1024 * 1024
 
 
 class _DeferredRuntime(Handler):
-    """A language runtime whose imports (pulumi, the stacks) go on while the CLI starts; calls wait for them."""
+    """A language runtime whose imports (pulumi, the stacks) go on while the CLI starts; calls wait for them, but not
+    for ``further``."""
 
-    def __init__(self) -> None:
+    def __init__(self, further: Callable[[], None]) -> None:
+        self._further = further
         self._handlers: list[Handler] = []
         self._failure: BaseException | None = None
         self._loaded = threading.Event()
@@ -51,6 +53,8 @@ class _DeferredRuntime(Handler):
             self._failure = error
         finally:
             self._loaded.set()
+        with suppress(Exception):  # the program meets it again, and says it
+            self._further()
 
     # what a grpc server offers to generated code that registers a servicer
     def add_generic_rpc_handlers(self, handlers: tuple[Handler, ...]) -> None:
@@ -61,13 +65,14 @@ class _DeferredRuntime(Handler):
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """The address at which the CLI finds the stacks' program while the block runs."""
+def served(further: Callable[[], None] = lambda: None) -> Iterator[str]:
+    """The address at which the CLI finds the stacks' program while the block runs. ``further`` loads what the program
+    will want, in the half second until the CLI calls for it."""
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=4),
         options=[("grpc.max_receive_message_length", 400 * _MEBIBYTE)],
     )
-    server.add_generic_rpc_handlers((_DeferredRuntime(),))
+    server.add_generic_rpc_handlers((_DeferredRuntime(further),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

@@ -47,7 +47,8 @@ PULL_LIMIT: Final = Cause(
 NO_ROUTE_TO_REGISTRY: Final = Cause(
     "no route",
     "The node has no way to the image's registry.",
-    f"{_ROUTE} A registry on this machine is not reached by nodes under its local name.",
+    f"{_ROUTE} A registry on this machine is not reached by nodes under its local name. Where the agent's own image is "
+    "out of reach, `hybrid:agent.mirrorImage: true` puts it into the stack's registry.",
 )
 REGISTRY_CERTIFICATE: Final = Cause(
     "registry certificate",

@@ -77,7 +77,7 @@ class Cluster:
 
     def version(self) -> Version:
         """Raises ``KubernetesError``."""
-        told = self._json("ask the cluster for its version", "GET", "/version")
+        told = self._json("say of which version it is", "GET", "/version")
         numbers = [re.match(r"\d+", str(told.get(part, ""))) for part in ("major", "minor")]
         major, minor = (int(number[0]) if number else 0 for number in numbers)
         return Version(major, minor, str(told.get("gitVersion") or f"{major}.{minor}"))
@@ -298,11 +298,11 @@ def _no_kubeconfig(kubeconfig: str | None) -> KubeconfigMissing:
 
 
 def _no_context(files: str, context: str | None, known: list[str]) -> KubeContextMissing:
+    step = "name one of those as `context` in the stack's file" if context else "`kubectl config use-context NAME`"
     return KubeContextMissing(
         f"The kubeconfig {files} has no {f'context {context}' if context else 'current context'}.",
         why=f"It has {', '.join(known)}." if known else "It has none at all.",
-        next_step="name one of those in the stack's file, or choose it by `kubectl config use-context NAME`; a cluster "
-        "that is not among them has to be added first.",
+        next_step=f"{step}; a cluster that is not among them has to be added first, as by `aws eks update-kubeconfig`.",
     )
 
 

@@ -25,7 +25,8 @@ KUBECTL: Final = "kubectl"
 
 def check_cluster(place: KubernetesPlace, environ: Mapping[str, str], pulumi: Pulumi | None) -> list[Finding]:
     """All findings. Each request to the cluster has a time-out of its own."""
-    found = [plugin_finding("kubernetes", PLUGIN, version("pulumi-kubernetes"), environ, pulumi)]
+    wanted, built_by = version("pulumi-kubernetes"), "hybrid tools install --kubernetes"
+    found = [plugin_finding("kubernetes", PLUGIN, wanted, environ, pulumi, built_by=built_by)]
     cluster = place.door()
     answered = _version(place, cluster)
     found.append(answered)

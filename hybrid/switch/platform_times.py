@@ -23,6 +23,8 @@ _TIMES: Final = {
     "docker": PlatformTimes((30.0, 240.0), (3.0, 45.0), (5.0, 60.0), (5.0, 120.0)),
     # network, cluster and roles in AWS; a task on Fargate starts in half a minute, and pulls its image each time
     "ecs": PlatformTimes((180.0, 600.0), (30.0, 90.0), (45.0, 240.0), (45.0, 300.0)),
+    # a pod on a node that is there starts in seconds, and in a minute or two where the image has to be pulled
+    "kubernetes": PlatformTimes((15.0, 240.0), (10.0, 120.0), (10.0, 180.0), (10.0, 180.0)),
     # an environment takes Azure up to a quarter of an hour; Dagster itself says 30 to 50 s for each app and job
     "azure": PlatformTimes((600.0, 1500.0), (60.0, 240.0), (60.0, 420.0), (60.0, 420.0)),
 }

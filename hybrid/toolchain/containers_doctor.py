@@ -36,12 +36,16 @@ def check_plugin(environ: Mapping[str, str], pulumi: Pulumi | None) -> Finding:
     return plugin_finding("docker", PLUGIN, version("pulumi-docker"), environ, pulumi)
 
 
-def plugin_finding(plugin: str, name: str, wanted: str, environ: Mapping[str, str], pulumi: Pulumi | None) -> Finding:
-    """One of Pulumi's plugins; ``name`` is the finding's. Where Pulumi was downloaded it gets its plugins itself; where
-    it had to be built nothing can be downloaded from its servers."""
-    beside = shutil.which(f"pulumi-resource-{plugin}", path=environ.get("PATH"))
-    if beside is not None:
-        return Finding(name, "ok", f"{beside}, from PATH")
+def plugin_finding(
+    plugin: str, name: str, wanted: str, environ: Mapping[str, str], pulumi: Pulumi | None, *, built_by: str = ""
+) -> Finding:
+    """One of Pulumi's plugins; ``name`` is the finding's, ``built_by`` the command of ours that builds it. Where Pulumi
+    was downloaded it gets its plugins itself; where it had to be built nothing can be downloaded from its servers."""
+    program = f"pulumi-resource-{plugin}"
+    if (on_path := shutil.which(program, path=environ.get("PATH"))) is not None:
+        return Finding(name, "ok", f"{on_path}, from PATH")
+    if pulumi is not None and (beside := shutil.which(program, path=str(pulumi.bin_folder))) is not None:
+        return Finding(name, "ok", f"{beside}, built here")
     kept = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
     prefix = f"resource-{plugin}-v"
     found = sorted(path.name for path in kept.glob(f"{prefix}*") if path.is_dir())
@@ -53,7 +57,8 @@ def plugin_finding(plugin: str, name: str, wanted: str, environ: Mapping[str, st
         name,
         "missing",
         "Pulumi's servers, from which it comes, were out of reach when Pulumi was built here",
-        f"where they can be reached: pulumi plugin install resource {plugin} {wanted}",
+        f"{f'`{built_by}`; or, ' if built_by else ''}where they can be reached: "
+        f"pulumi plugin install resource {plugin} {wanted}",
     )
 
 

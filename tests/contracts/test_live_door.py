@@ -18,6 +18,8 @@ from hybrid.errors import SettingsError
 from hybrid.plus.endpoint import Endpoint
 from hybrid.redaction import Token
 from tests.contracts.served import Served
+from tests.live.azure.conftest import missing_for_azure
+from tests.live.kubernetes import conftest as kubernetes_live
 from tests.live.plus.organization import NotAQuestionError, Reader, settings
 
 pytestmark = pytest.mark.contracts
@@ -175,3 +177,32 @@ def test_live_tests_of_aws_are_refused_without_an_account(tmp_path: Path) -> Non
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
     assert done.returncode == 4, "a wrong use, before anything is asked"
     assert "HYBRID_LIVE_AWS_ACCOUNT" in done.stdout + done.stderr, "it says what is missing"
+
+
+def test_no_cluster_is_asked_that_is_not_named(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    given = {kubernetes_live.CONTEXT: "mine", kubernetes_live.SETTINGS: str(settings), kubernetes_live.TOKEN: "user:x"}
+    for lacking in given:
+        without = {name: value for name, value in given.items() if name != lacking}
+        assert lacking in kubernetes_live.missing_for_kubernetes(without), "it is said what is missing"
+    assert "no such file" in kubernetes_live.missing_for_kubernetes(given)
+
+
+def test_a_stack_of_a_live_test_is_in_the_named_cluster_under_names_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(
+        "config: {hybrid:organization: acme, hybrid:kubernetes: {context: prod, name: hybrid-prod, "
+        "namespace: {name: prod, adopt: true}, registryLogin: true}}"
+    )
+    monkeypatch.setenv(kubernetes_live.CONTEXT, "mine")
+    monkeypatch.setenv(kubernetes_live.SETTINGS, str(settings))
+    found = kubernetes_live._settings("hybrid-live-1")
+    wanted = {"context": "mine", "name": "hybrid-live-1", "namespace": {"name": "hybrid-live-1"}, "registryLogin": True}
+    assert found["kubernetes"] == wanted, "the file of a stack that stands must not lead the test to that one"
+    assert found["organization"] == "acme"
+
+
+def test_no_subscription_is_asked_that_is_not_named() -> None:
+    assert "HYBRID_LIVE_AZURE_SUBSCRIPTION" in missing_for_azure({})

@@ -15,17 +15,16 @@ from agent.azure_names import STACK_TAG
 from agent.azure_roles import agent_rights
 from hybrid.azure.ground import Wanted, problems
 from hybrid.azure.session import Azure
+from tests.live.azure.conftest import SUBSCRIPTION
 
 pytestmark = pytest.mark.live
 
-SUBSCRIPTION = os.environ.get("HYBRID_LIVE_AZURE_SUBSCRIPTION", "")
 _OPERATIONS = "2022-04-01"
 
 
 @pytest.fixture(scope="module")
 def azure() -> Azure:
-    assert SUBSCRIPTION, "name a subscription: HYBRID_LIVE_AZURE_SUBSCRIPTION"
-    return Azure(SUBSCRIPTION)
+    return Azure(os.environ[SUBSCRIPTION])
 
 
 def test_azure_has_every_operation_that_the_roles_name(azure: Azure) -> None:

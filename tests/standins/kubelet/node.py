@@ -89,6 +89,8 @@ class Node:
                 # there is none yet, nor its namespace while the API server is young: without one the node is lost
                 if self._cluster.patch(f"{_LEASES}/{NODE}", {"spec": spec}) is None:
                     self._cluster.post(_LEASES, {**lease, "spec": {**lease["spec"], **spec}})
+                beat = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": now()}
+                self._cluster.patch(f"/api/v1/nodes/{NODE}/status", {"status": {"conditions": [beat]}})
             if self._ended.wait(_RENEW_SECONDS):
                 return
 

@@ -153,6 +153,7 @@ def test_a_subnet_of_another_subscription_is_refused() -> None:
         ({"organization": None}, "name an `organization`"),
         ({"registry": {"address": "ghcr.io/acme"}}, "logs in to Azure's own registries alone"),
         ({"agent": {"kind": "local"}}, "belong together"),
+        ({"images": {"platforms": ["linux/arm64"]}}, "code runs on linux/amd64 alone"),
     ],
 )
 def test_what_does_not_go_with_azure_is_said(more: dict, said: str) -> None:

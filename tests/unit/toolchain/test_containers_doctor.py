@@ -9,7 +9,7 @@ import pytest
 from hybrid.containers.docker import Docker, EngineAbsent, EngineInfo, EngineTooOld
 from hybrid.errors import HybridError
 from hybrid.toolchain import containers_doctor
-from hybrid.toolchain.containers_doctor import check_containers, check_plugin
+from hybrid.toolchain.containers_doctor import check_containers, check_plugin, plugin_finding
 from hybrid.toolchain.pulumi import Origin, Pulumi
 
 pytestmark = pytest.mark.unit
@@ -96,3 +96,16 @@ def test_a_pulumi_that_was_built_here_cannot_get_the_plugin_by_itself(tmp_path: 
     assert check_plugin(environ, pulumi("download")).status == "ok", "a downloaded one fetches what it needs"
     (tmp_path / "plugins" / "resource-docker-v5.2.0").mkdir(parents=True)
     assert check_plugin(environ, pulumi("build")).status == "ok", "it is there already"
+
+
+def test_a_plugin_that_was_built_beside_pulumi_is_there_and_the_command_that_builds_it_is_named(tmp_path: Path) -> None:
+    environ, tools = {"PATH": "", "PULUMI_HOME": str(tmp_path / "none")}, tmp_path / "bin"
+    built = Pulumi(tools / "pulumi", "3.259.0", "build", tools)
+    asked = ("kubernetes", "kubernetes plugin", "4.34.2", environ, built)
+    found = plugin_finding(*asked, built_by="hybrid tools install --kubernetes")
+    assert found.status == "missing"
+    assert "hybrid tools install --kubernetes" in (found.next_step or ""), "it needs none of Pulumi's servers"
+    tools.mkdir()
+    (tools / "pulumi-resource-kubernetes").write_text("#!/bin/sh\n")
+    (tools / "pulumi-resource-kubernetes").chmod(0o755)
+    assert plugin_finding(*asked).status == "ok", "Pulumi runs with that folder on PATH"

@@ -1,5 +1,4 @@
-"""How long the program of an ECS stack takes from the start of its process to the first resource that the engine hears
-of.
+"""How long the program of a stack takes from the start of its process to the first resource that the engine hears of.
 
 Pulumi's own executor runs it, against a monitor that answers for the stack itself and stops the clock at what comes
 next. The peer that says something of the program is the smallest one with the same SDK.
@@ -22,8 +21,8 @@ import yaml
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
-from benchmarks.ecs_stack import STACK, EcsStack
 from benchmarks.figure import Figure
+from benchmarks.organization_stack import STACK, OrganizationStack
 from hybrid.engine.backend import PROJECT
 from hybrid.toolchain import ensure_pulumi
 from tests.emulated.checkout import REPOSITORY
@@ -33,7 +32,6 @@ LIMIT: Final = 3.0
 ROUNDS: Final = 5
 _PATIENCE: Final = 60  # seconds
 _URN: Final = f"urn:pulumi:{STACK}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{STACK}"
-_SMALLEST: Final = 'import pulumi_aws as aws\naws.Provider("aws", region="eu-central-1")\n'
 
 
 class _Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineServicer):
@@ -69,23 +67,24 @@ class _Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.Engine
         return engine_pb2.SetRootResourceResponse()
 
 
-def measure(stack: EcsStack) -> list[Figure]:
-    """Seconds until the first resource, beside the limit and beside the smallest program."""
-    smallest = stack.state.parent / "smallest"
-    smallest.mkdir()
-    (smallest / "__main__.py").write_text(_SMALLEST, encoding="utf-8")
+def measure(stack: OrganizationStack, platform: str, sdk: str, smallest: str) -> list[Figure]:
+    """Seconds until the first resource, beside the limit and beside ``smallest``, a program of one provider of
+    ``sdk``."""
+    folder = stack.state.parent / "smallest"
+    folder.mkdir()
+    (folder / "__main__.py").write_text(smallest, encoding="utf-8")
     ours, peer = [], []
     for _ in range(ROUNDS):
         ours.append(_seconds(stack, stack.checkout.root / "stacks"))
-        peer.append(_seconds(stack, smallest))
+        peer.append(_seconds(stack, folder))
     middle = statistics.median(ours)
     return [
-        Figure("program's start to its first resource, ECS (the peer is the limit)", "s", middle, LIMIT),
-        Figure("the same / a program of one provider of pulumi_aws", "s", middle, statistics.median(peer)),
+        Figure(f"program's start to its first resource, {platform} (the peer is the limit)", "s", middle, LIMIT),
+        Figure(f"the same / a program of one provider of {sdk}", "s", middle, statistics.median(peer)),
     ]
 
 
-def _seconds(stack: EcsStack, program: Path) -> float:
+def _seconds(stack: OrganizationStack, program: Path) -> float:
     """Raises ``RuntimeError`` with what the program said when it ends without a resource."""
     monitor = _Monitor()
     server = grpc.server(futures.ThreadPoolExecutor(8))
@@ -95,7 +94,7 @@ def _seconds(stack: EcsStack, program: Path) -> float:
     server.start()
     began = time.monotonic()
     process = subprocess.Popen(
-        _command(address, program),
+        [*stack.wrapper, *_command(address, program)],
         env={**stack.environment, "PULUMI_CONFIG": json.dumps(_configuration(stack))},
         cwd=stack.checkout.root,
         stdout=subprocess.DEVNULL,
@@ -118,7 +117,7 @@ def _command(address: str, program: Path) -> list[str]:
     return [str(REPOSITORY / ".venv" / "bin" / "python"), str(executor), *place, *said, "--pwd", str(program), "."]
 
 
-def _configuration(stack: EcsStack) -> dict[str, str]:
+def _configuration(stack: OrganizationStack) -> dict[str, str]:
     """The stack's settings as the engine hands them over: texts, JSON where they have parts."""
     config = yaml.safe_load((stack.checkout.root / "stacks" / f"Pulumi.{STACK}.yaml").read_text())["config"]
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
