@@ -31,8 +31,7 @@ VERSION = "{version}"
 
 @dg.op
 def speak(context: dg.OpExecutionContext) -> None:
-    context.log.info(f"version {VERSION}")
-    print(f"greeting {os.environ['GREETING']} as {os.environ['AZURE_CLIENT_ID']}", flush=True)
+    context.log.info(f"greeting {os.environ['GREETING']} as {os.environ['AZURE_CLIENT_ID']}, version {VERSION}")
 
 @dg.job(executor_def=dg.in_process_executor)
 def greeting() -> None:
