@@ -24,14 +24,18 @@ class AzureCheckout(StackCheckout):
     CODE: ClassVar[str] = """
 import os
 import time
+import urllib.request
 
 import dagster as dg
 
-VERSION = "{version}"
+print(f"loaded with {os.environ.get('GREETING')} as {os.environ.get('AZURE_CLIENT_ID')}", flush=True)
 
 @dg.op
 def speak(context: dg.OpExecutionContext) -> None:
-    context.log.info(f"greeting {os.environ['GREETING']} as {os.environ['AZURE_CLIENT_ID']}, version {VERSION}")
+    header = {"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]}
+    asked = f"{os.environ['IDENTITY_ENDPOINT']}?resource=x&client_id={os.environ['AZURE_CLIENT_ID']}"
+    with urllib.request.urlopen(urllib.request.Request(asked, headers=header)) as answer:
+        context.log.info(f"version {version}: a token, {answer.status}")
 
 @dg.job(executor_def=dg.in_process_executor)
 def greeting() -> None:
