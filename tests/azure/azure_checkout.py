@@ -12,8 +12,8 @@ from tests.azure.cloud import LOCATION, PERSON, SUBSCRIPTION, AzureCloud
 from tests.containers.stand import Containers
 from tests.emulated.served import ServedOrganization
 from tests.emulated.stack_checkout import STACK, StackCheckout
-from tests.standins.azure.arm import Thing
 from tests.standins.azure.rights import Decision
+from tests.standins.azure.things import Thing
 
 _CPU = 2  # as many as the machine has: what a stack has by default takes minutes to import Dagster here
 

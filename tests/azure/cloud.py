@@ -15,11 +15,12 @@ from tests.containers.home import Home
 from tests.containers.lab_engine import LabEngine
 from tests.containers.stand import Containers
 from tests.standins.azure.acr import DOMAIN, Upstream
-from tests.standins.azure.arm import FakeArm, Place, Thing
+from tests.standins.azure.arm import FakeArm
 from tests.standins.azure.containers import APP_LABEL, NETWORK, DockerContainer, Wanted, bind_of
 from tests.standins.azure.resources import TENANT
 from tests.standins.azure.rights import ACCESS_ADMINISTRATOR, CONTRIBUTOR, Rights
 from tests.standins.azure.server import NAMES, AzureStandIn
+from tests.standins.azure.things import Place, Thing
 
 SUBSCRIPTION: Final = "00000000-1111-2222-3333-444444444444"
 LOCATION: Final = "westeurope"

@@ -13,9 +13,10 @@ from agent.azure_names import AzureNames
 from agent.azure_roles import Right, agent_rights
 from hybrid.azure.session import Azure
 from tests.emulated.checkout import until
-from tests.standins.azure.arm import Answer, Place, Thing
+from tests.standins.azure.answer import Answer
 from tests.standins.azure.rights import Grant, Rights
 from tests.standins.azure.server import AzureStandIn, token_of
+from tests.standins.azure.things import Place, Thing
 
 SUBSCRIPTION = "00000000-1111-2222-3333-444444444444"
 AGENT, OWNER = "client-of-agent", "owner"

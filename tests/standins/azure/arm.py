@@ -6,8 +6,8 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,76 +17,22 @@ from tests.standins.azure.containers import Container
 from tests.standins.azure.resources import Resources
 from tests.standins.azure.rights import Rights
 from tests.standins.azure.shapes import complaints
+from tests.standins.azure.things import (
+    Place,
+    Revision,
+    Thing,
+    ended,
+    provisioned,
+    shown_revision,
+    template_of,
+    until_up,
+)  # fmt: skip
 
 API_VERSIONS: Final = ("2025-07-01", "2025-02-02-preview")
 """Of apps and jobs: what azure-mgmt-appcontainers 4.0 asks with, and Pulumi's provider 3.29."""
 HOST: Final = "https://management.azure.com"
 _POLLS: Final = 1  # how often an operation is not over yet
 _SECRET: Final = "Microsoft.KeyVault/vaults/secrets/getSecret/action"
-
-__all__ = ["Answer", "FakeArm", "Place", "Thing", "error"]
-
-
-@dataclass
-class Revision:
-    """A version of an app."""
-
-    name: str
-    template: Mapping[str, Any]
-    container: Container
-
-
-@dataclass
-class Thing:
-    """A container app or a job."""
-
-    kind: str
-    name: str
-    body: dict[str, Any]
-    made: datetime
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    """The values of an app's secrets, as its identity could read them."""
-    revisions: list[Revision] = field(default_factory=list)
-    """Of an app: those that are up, the latest last."""
-    count: int = 0
-    """How many revisions it has had."""
-    started: list[tuple[str, Container]] = field(default_factory=list)
-    """Of a job: its executions."""
-    stopped: set[str] = field(default_factory=set)
-    going: int | None = None
-    """While it is deleted: how often it is still shown."""
-
-    @property
-    def containers(self) -> list[Container]:
-        """All of them, executions too."""
-        return [*(each.container for each in self.revisions), *(each for _, each in self.started)]
-
-    @property
-    def identities(self) -> list[str]:
-        return list((self.body.get("identity") or {}).get("userAssignedIdentities") or {})
-
-    @property
-    def state(self) -> str:
-        """Of an app, in the word of ``runningStatus``."""
-        if self.going is not None:
-            return "Deleting"
-        latest = self.revisions[-1].container
-        return "Progressing" if latest.starting else "Running" if latest.exit_code is None else "Stopped"
-
-    @property
-    def provisioning(self) -> str:
-        latest = [each.container for each in self.revisions[-1:]]
-        if any(each.starting for each in latest):
-            return "InProgress"
-        return "Failed" if any(each.fault for each in latest) else "Succeeded"
-
-
-@dataclass(frozen=True)
-class Place:
-    """The one resource group for apps and jobs."""
-
-    group_id: str
-    domain: str = "internal.happy-hill-01234567.westeurope.azurecontainerapps.io"
 
 
 Start = Callable[[Thing, str], Container]
@@ -211,7 +157,7 @@ class FakeArm:
         if thing.going is None:
             return
         thing.going -= 1
-        if thing.going < 0 and _ended(thing.containers) is not None:
+        if thing.going < 0 and ended(thing.containers) is not None:
             self.things.pop((thing.kind, thing.name), None)
 
     def _in_environment(self, environment: str) -> list[str]:
@@ -226,7 +172,7 @@ class FakeArm:
         found = self.things.get(("containerApps", name))
         if found is None:
             return absent(name)
-        return Answer(200, {"value": [_revision(each) for each in found.revisions]})
+        return Answer(200, {"value": [shown_revision(each) for each in found.revisions]})
 
     # changes
 
@@ -242,9 +188,9 @@ class FakeArm:
         if refusal:
             return refusal
         self.things[kind, name] = thing
-        if kind == "containerApps" and not (thing.revisions and thing.revisions[-1].template == _template(body)):
+        if kind == "containerApps" and not (thing.revisions and thing.revisions[-1].template == template_of(body)):
             self._revise(thing)
-        headers = self._operation("operationStatuses", lambda: _provisioned(thing), "Azure-AsyncOperation")
+        headers = self._operation("operationStatuses", lambda: provisioned(thing), "Azure-AsyncOperation")
         return Answer(201, self._shown(thing), headers)
 
     def _revise(self, thing: Thing) -> None:
@@ -253,12 +199,12 @@ class FakeArm:
         name = f"{thing.name}--{thing.count:07}"
         former = list(thing.revisions)
         container = self._started(thing, name)
-        thing.revisions.append(Revision(name, _template(thing.body), container))
+        thing.revisions.append(Revision(name, template_of(thing.body), container))
         if former:
             threading.Thread(target=self._replace, args=(thing, former, container), daemon=True).start()
 
     def _replace(self, thing: Thing, former: list[Revision], latest: Container) -> None:
-        _until_up(latest)
+        until_up(latest)
         if latest.fault:
             return  # Azure keeps what runs when the next one cannot
         for each in former:
@@ -293,7 +239,7 @@ class FakeArm:
         """The refusal, if an image lies in a registry of Azure, and no identity is named for it that may pull there."""
         logins = (thing.body["properties"].get("configuration") or {}).get("registries") or ()
         known = {str(each["server"]): str(each.get("identity")) for each in logins}
-        for container in _template(thing.body)["containers"]:
+        for container in template_of(thing.body)["containers"]:
             host = str(container["image"]).partition("/")[0]
             identity = known.get(host, "")
             is_own = identity.lower() in [each.lower() for each in thing.identities]
@@ -311,7 +257,7 @@ class FakeArm:
             found.going = 1
             for container in found.containers:
                 threading.Thread(target=container.end, daemon=True).start()
-        return Answer(202, None, self._operation("operationResults", lambda: _ended(found.containers)))
+        return Answer(202, None, self._operation("operationResults", lambda: ended(found.containers)))
 
     def _start_job(self, name: str) -> Answer:
         found = self.things.get(("jobs", name))
@@ -397,31 +343,3 @@ class FakeArm:
         if fault:
             return Answer(200, {"status": "Failed", "error": {"code": "ContainerAppOperationError", "message": fault}})
         return Answer(200, {"status": "Succeeded"})
-
-
-def _template(body: Mapping[str, Any]) -> dict[str, Any]:
-    template: dict[str, Any] = body["properties"]["template"]
-    return template
-
-
-def _revision(found: Revision) -> dict[str, Any]:
-    latest = found.container
-    state = "Processing" if latest.starting else "Running" if latest.exit_code is None else "Failed"
-    shown = {"runningState": state, "healthState": "None", "replicas": 1, "active": True, "template": found.template}
-    return {"name": found.name, "properties": {**shown, "provisioningError": latest.fault or None}}
-
-
-def _provisioned(thing: Thing) -> str | None:
-    if thing.provisioning == "InProgress":
-        return None
-    return next((each.container.fault for each in thing.revisions[-1:]), "")
-
-
-def _ended(containers: Iterable[Container]) -> str | None:
-    return "" if all(each.exit_code is not None for each in containers) else None
-
-
-def _until_up(container: Container) -> None:
-    waited = threading.Event()
-    while container.starting:
-        waited.wait(0.1)

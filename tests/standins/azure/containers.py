@@ -67,6 +67,47 @@ class Wanted:
     binds: Sequence[str] = ()
 
 
+class Engine(LabEngine):
+    """The Docker engine with the containers of an environment."""
+
+    def run(self, wanted: Wanted) -> str:
+        """Create and start it, with its ingress; its id."""
+        spec, size = wanted.spec, wanted.spec.get("resources") or {}
+        host = self._api.create_host_config(
+            network_mode=NETWORK.name,
+            mem_limit=int(float(str(size["memory"]).removesuffix("Gi")) * _GI),
+            nano_cpus=int(min(float(size["cpu"]), os.cpu_count() or 1) * _NANO),
+            extra_hosts=dict(wanted.hosts),
+            binds=list(wanted.binds),
+        )
+        made = self._api.create_container(
+            image=spec["image"],
+            name=wanted.name,
+            hostname=wanted.name[:63].rstrip("-"),
+            entrypoint=list(spec.get("command") or ()) or None,
+            command=list(spec.get("args") or ()) or None,
+            environment=dict(wanted.environment),
+            labels={NETWORK.label: "1", APP_LABEL: wanted.of},
+            networking_config=self.joined(*wanted.names),
+            host_config=host,
+        )
+        self._api.start(made["Id"])
+        if wanted.port:
+            self._let_in(str(made["Id"]), wanted.port)
+        return str(made["Id"])
+
+    def _let_in(self, container: str, port: int) -> None:
+        """What comes to the ingress's port goes to the container's own, without HTTP's part of it."""
+        state = self.state(container)
+        if state is None or exit_code(state) is not None:
+            return  # it has ended at once
+        rule = ["-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", str(INGRESS), "-j", "REDIRECT"]
+        words = ["nsenter", f"--net=/proc/{state['Pid']}/ns/net", "iptables", *rule, "--to-ports", str(port)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+        if done.returncode != 0 and exit_code(self.state(container)) is None:
+            raise RuntimeError(f"no ingress: {done.stderr}")
+
+
 class DockerContainer:
     """One that is pulled and started as soon as it is made, in a thread of its own. ``login``: for the registry."""
 
@@ -105,8 +146,8 @@ class DockerContainer:
             given = _GRACE if self._wanted.grace is None else self._wanted.grace
             self._engine().stop(self._id, int(given if grace is None else grace))
 
-    def _engine(self) -> LabEngine:
-        return LabEngine(NETWORK, self._environ)
+    def _engine(self) -> Engine:
+        return Engine(NETWORK, self._environ)
 
     def _start(self) -> None:
         try:
@@ -114,50 +155,11 @@ class DockerContainer:
             self._fault = engine.pull_fault(str(self._wanted.spec["image"]), self._login or {})
             if self._fault or self._ended.is_set():
                 return
-            made = _created(engine, self._wanted)
-            engine._api.start(made)
-            if self._wanted.port:
-                _let_in(engine, made, self._wanted.port)
-            self._id = made
+            self._id = engine.run(self._wanted)
         except APIError as error:
             self._fault = explained(error)
         except Exception as error:
             self._fault = f"fault in the stand-in: {error!r}"
-
-
-def _created(engine: LabEngine, wanted: Wanted) -> str:
-    spec = wanted.spec
-    size = spec.get("resources") or {}
-    api = engine._api
-    host = api.create_host_config(
-        network_mode=NETWORK.name,
-        mem_limit=int(float(str(size["memory"]).removesuffix("Gi")) * _GI),
-        nano_cpus=int(min(float(size["cpu"]), os.cpu_count() or 1) * _NANO),
-        extra_hosts=dict(wanted.hosts),
-        binds=list(wanted.binds),
-    )
-    made = api.create_container(
-        image=spec["image"],
-        name=wanted.name,
-        hostname=wanted.name[:63].rstrip("-"),
-        entrypoint=list(spec.get("command") or ()) or None,
-        command=list(spec.get("args") or ()) or None,
-        environment=dict(wanted.environment),
-        labels={NETWORK.label: "1", APP_LABEL: wanted.of},
-        networking_config=engine.joined(*wanted.names),
-        host_config=host,
-    )
-    return str(made["Id"])
-
-
-def _let_in(engine: LabEngine, container: str, port: int) -> None:
-    """What comes to the ingress's port goes to the container's own, without HTTP's part of it."""
-    namespace = f"--net=/proc/{engine._api.inspect_container(container)['State']['Pid']}/ns/net"
-    rule = ["-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", str(INGRESS), "-j", "REDIRECT"]
-    words = ["nsenter", namespace, "iptables", *rule, "--to-ports", str(port)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
-    if done.returncode != 0 and engine.state(container) and exit_code(engine.state(container)) is None:
-        raise RuntimeError(f"no ingress: {done.stderr}")
 
 
 def _stamped(line: str) -> tuple[datetime, str]:

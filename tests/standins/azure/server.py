@@ -20,9 +20,10 @@ import certifi
 
 from tests.standins.azure import acr
 from tests.standins.azure.answer import Answer, error
-from tests.standins.azure.arm import FakeArm, Place, Start
+from tests.standins.azure.arm import FakeArm, Start
 from tests.standins.azure.log_analytics import answered
 from tests.standins.azure.rights import Rights
+from tests.standins.azure.things import Place
 
 LOGS: Final = "api.loganalytics.io"
 NAMES: Final = ("management.azure.com", LOGS)
