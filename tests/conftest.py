@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.aws.fixtures",
     "tests.ecs.fixtures",
     "tests.kubernetes.fixtures",
+    "tests.azure.fixtures",
     "tests.standins.forge_fixtures",
 ]
 

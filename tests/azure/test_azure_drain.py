@@ -20,7 +20,7 @@ from hybrid.provider.agent_drain import RUNS_VARIABLE
 from hybrid.provider.azure_drain import DEFINITION, AzureDrain
 from hybrid.provider.resource import Call, CancelledError
 from tests.azure.lab import AGENT, NAMES, OWNER, SUBSCRIPTION, AzureLab
-from tests.standins.azure.arm import error
+from tests.standins.azure.answer import error
 from tests.unit.provider.conftest import RecordingReport
 
 pytestmark = pytest.mark.program

@@ -38,6 +38,9 @@ ENV PATH=/opt/dagster/agent/bin:$PATH PYTHONUNBUFFERED=1 DAGSTER_HOME=/opt/dagst
 WORKDIR /opt/dagster/dagster_home
 """
 
+# dagster-azure asks for azure-ai-ml, which holds opentelemetry back; only its Pipes use it (docs/adr/0025)
+_OVERRIDES: Final = "azure-ai-ml ; python_version < '3'\n"
+
 _LOCATION: Final = """\
 ARG AGENT
 FROM ${AGENT}
@@ -83,7 +86,12 @@ def agent_image(containers: Containers, folder: Path, extra: str = "ecs") -> str
     """The agent's image by digest, built and pushed where it is not yet; ``extra`` is the one of dagster-cloud."""
     context = folder / "agent"
     context.mkdir(parents=True, exist_ok=True)
-    (context / "Dockerfile").write_text(_AGENT)
+    text = _AGENT
+    if extra == "aca":
+        (context / "overrides").write_text(_OVERRIDES)
+        text = text.replace("COPY requirements.lock", "COPY overrides /opt/overrides\nCOPY requirements.lock")
+        text = text.replace("--constraint", "--override /opt/overrides --constraint")
+    (context / "Dockerfile").write_text(text)
     (context / "requirements.lock").write_bytes((ROOT / "requirements.lock").read_bytes())
     secret = ["--secret", f"id=certificates,src={containers.certificates}"] if containers.certificates else []
     name = f"{_REPOSITORY}/agent" if extra == "ecs" else f"{extra}-lab/agent"

@@ -17,8 +17,9 @@ from contextlib import suppress
 import pytest
 
 from tests.containers.stand import Containers
-from tests.ecs.ecs_checkout import BROKEN_IN_ITS_CONTAINER, STACK, EcsCheckout
+from tests.ecs.ecs_checkout import EcsCheckout
 from tests.emulated.served import ServedOrganization
+from tests.emulated.stack_checkout import STACK
 from tests.standins.ecs.client import EcsLab
 from tests.standins.ecs.record import RecordedCall
 
@@ -201,7 +202,7 @@ def test_a_grant_that_does_not_count_is_named_before_the_agent_is_told(stack: Ec
 
 
 def test_code_that_fails_in_its_container_shows_its_traceback(stack: EcsCheckout) -> None:
-    stack.code("alpha", "four", BROKEN_IN_ITS_CONTAINER)
+    stack.code("alpha", "four", broken=True)
 
     answer = stack.hybrid("up", STACK, "--yes")
 

@@ -83,6 +83,8 @@ class Checkout:
     def __init__(self, root: Path, *, port: int | None = None, settings: str = "", shared: Path | None = None) -> None:
         """``shared``: a folder for locations' environments, so that tests with the same dependencies install once."""
         self.root = root
+        self.before: tuple[str, ...] = ()
+        """Words in front of each command, such as what gives it an /etc/hosts of its own."""
         self.port = port or free_port()
         root.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / "Pulumi.yaml", root)
@@ -132,7 +134,7 @@ class Checkout:
 
     def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [str(HYBRID), *arguments],
+            [*self.before, str(HYBRID), *arguments],
             cwd=self.root,
             env={**self.environment, **more},
             stdin=subprocess.DEVNULL,

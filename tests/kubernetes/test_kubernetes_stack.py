@@ -19,7 +19,8 @@ import pytest
 from agent.kubernetes_rules import AGENT_RULES
 from tests.containers.stand import Containers
 from tests.emulated.served import ServedOrganization
-from tests.kubernetes.kubernetes_checkout import BROKEN_IN_ITS_CONTAINER, STACK, KubernetesCheckout
+from tests.emulated.stack_checkout import STACK
+from tests.kubernetes.kubernetes_checkout import KubernetesCheckout
 from tests.kubernetes.lab import KubernetesLab
 
 pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -189,7 +190,7 @@ def test_a_change_of_code_touches_its_own_location_only(stack: KubernetesCheckou
 
 
 def test_code_that_fails_in_its_container_shows_its_traceback(stack: KubernetesCheckout) -> None:
-    stack.code("alpha", "three", BROKEN_IN_ITS_CONTAINER)
+    stack.code("alpha", "three", broken=True)
 
     answer = stack.hybrid("up", STACK, "--yes")
 

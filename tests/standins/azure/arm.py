@@ -7,79 +7,62 @@ import itertools
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from tests.standins.azure.processes import Container
+from tests.standins.azure import acr
+from tests.standins.azure.answer import Answer, absent, error
+from tests.standins.azure.containers import Container
+from tests.standins.azure.resources import Resources
 from tests.standins.azure.rights import Rights
 from tests.standins.azure.shapes import complaints
+from tests.standins.azure.things import (
+    Place,
+    Revision,
+    Thing,
+    ended,
+    provisioned,
+    shown_revision,
+    template_of,
+    until_up,
+)  # fmt: skip
 
-API_VERSION: Final = "2025-07-01"
+API_VERSIONS: Final = ("2025-07-01", "2025-02-02-preview")
+"""Of apps and jobs: what azure-mgmt-appcontainers 4.0 asks with, and Pulumi's provider 3.29."""
 HOST: Final = "https://management.azure.com"
 _POLLS: Final = 1  # how often an operation is not over yet
-_WORDS: Final = {"Running": "Running", "Succeeded": "Succeeded", "Failed": "Failed"}
-
-
-@dataclass
-class Answer:
-    """What Azure answers."""
-
-    status: int
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def error(status: int, code: str, message: str) -> Answer:
-    return Answer(status, {"error": {"code": code, "message": message}})
-
-
-@dataclass
-class Thing:
-    """A container app or a job."""
-
-    kind: str
-    name: str
-    body: dict[str, Any]
-    made: datetime
-    containers: list[Container] = field(default_factory=list)
-    address: str = ""
-    started: list[tuple[str, Container]] = field(default_factory=list)
-    """Of a job: its executions."""
-    stopped: set[str] = field(default_factory=set)
-    going: int | None = None
-    """While it is deleted: how often it is still shown."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """The one place that there is."""
-
-    group_id: str
-    environment_id: str
-    domain: str = "internal.happy-hill-01234567.westeurope.azurecontainerapps.io"
+_SECRET: Final = "Microsoft.KeyVault/vaults/secrets/getSecret/action"
 
 
 Start = Callable[[Thing, str], Container]
 
 
-class FakeArm:
-    """``start`` makes the container of an app or of a job's execution. Safe for threads."""
+@dataclass
+class _Operation:
+    """``over`` says why it failed, with an empty text that it did not, and with None that it goes on."""
 
-    def __init__(self, place: Place, rights: Rights, start: Start, apps: str) -> None:
-        """``apps``: the first three parts of the addresses of apps."""
-        self._apps = apps
+    over: Callable[[], str | None]
+    left: int = _POLLS
+
+
+class FakeArm:
+    """``start`` makes the container of an app's revision or of a job's execution, of the given name. Safe for
+    threads."""
+
+    def __init__(self, place: Place, rights: Rights, start: Start) -> None:
         self.place = place
         self.rights = rights
         self.unknown: list[str] = []
         """What nobody should have asked."""
         self.things: dict[tuple[str, str], Thing] = {}
-        self.bodies: list[dict[str, Any]] = []
-        """What was put, in order."""
+        self.resources = Resources(rights, self._in_environment)
         self.others: dict[str, Any] = {}
-        """Further answers to GET, by path in small letters: what is not of Container Apps."""
+        """Further answers to GET, by path in small letters: what is of no stack."""
+        self.printed: dict[str, list[Container]] = {}
+        """All containers of an app or a job, by its name: logs outlive them."""
         self._start = start
-        self._polls: dict[str, int] = {}
+        self._operations: dict[str, _Operation] = {}
         self._number = itertools.count(1)
         self._lock = threading.RLock()
 
@@ -87,15 +70,18 @@ class FakeArm:
         """One request of the identity ``who``."""
         with self._lock:
             known = self._of_others(who, method, path) or self._of_apps(who, method, path, query, body)
+            known = known or self.resources.handle(who, method, path, body)
             if known is None:
                 self.unknown.append(f"{method} {path}")
                 return error(404, "StandInRefused", f"the stand-in has no {method} {path}")
             return known
 
     def end(self) -> None:
-        for thing in self.things.values():
-            for container in [*thing.containers, *(each for _, each in thing.started)]:
-                container.end(grace=0.5)
+        ended = [threading.Thread(target=each.end, args=(0.5,)) for all_ in self.printed.values() for each in all_]
+        for thread in ended:
+            thread.start()
+        for thread in ended:
+            thread.join()
 
     def named(self, kind: str) -> list[Thing]:
         return [thing for (of, _), thing in self.things.items() if of == kind and thing.going is None]
@@ -104,8 +90,11 @@ class FakeArm:
 
     def _of_others(self, who: str, method: str, path: str) -> Answer | None:
         found = self.others.get(path.lower())
-        if found is None or method != "GET":
+        if method != "GET":
             return None
+        if found is None:
+            scope = path.lower().removesuffix("/providers/microsoft.authorization/permissions")
+            return None if scope == path.lower() else Answer(200, {"value": self.rights.permissions(who, scope)})
         return found if isinstance(found, Answer) else Answer(200, found)
 
     def _of_apps(self, who: str, method: str, path: str, query: Mapping[str, str], body: Any) -> Answer | None:
@@ -113,12 +102,10 @@ class FakeArm:
         if poll:
             return self._poll(poll[1], poll[2])
         inside = re.fullmatch(rf"{re.escape(self.place.group_id)}/providers/Microsoft\.App/(.*)", path, re.IGNORECASE)
-        if inside is None or query.get("api-version") != API_VERSION:
+        if inside is None or query.get("api-version") not in API_VERSIONS:
             return None
         parts = inside[1].split("/")
         match (method, parts):
-            case ("GET", ["managedEnvironments", _]):
-                return self._allowed(who, "managedEnvironments/read", path) or self._environment(path)
             case ("GET", ["containerApps" | "jobs" as kind]):
                 return self._allowed(who, f"{kind}/read", self.place.group_id) or self._list(kind)
             case ("GET", ["containerApps", name, "revisions"]):
@@ -138,12 +125,7 @@ class FakeArm:
         return None
 
     def _allowed(self, who: str, action: str, on: str, provider: str = "Microsoft.App") -> Answer | None:
-        if self.rights.allows(who, f"{provider}/{action}", on):
-            return None
-        message = (
-            f"The client '{who}' does not have authorization to perform action '{provider}/{action}' over scope '{on}'"
-        )
-        return error(403, "AuthorizationFailed", message)
+        return self.resources.refused(who, f"{provider}/{action}", on)
 
     def _may_put(self, who: str, kind: str, path: str, body: Mapping[str, Any]) -> Answer | None:
         """Also what Azure asks about the things that are named: it calls these linked scopes."""
@@ -158,44 +140,114 @@ class FakeArm:
 
     # what is there
 
-    def _environment(self, path: str) -> Answer:
-        if path.lower() != self.place.environment_id.lower():
-            return _absent(path)
-        return Answer(200, {"id": self.place.environment_id, "name": path.rpartition("/")[2], "properties": {}})
-
     def _list(self, kind: str) -> Answer:
-        for thing in [each for each in self.things.values() if each.going is not None]:
-            thing.going = (thing.going or 0) - 1
-            if thing.going < 0:
-                del self.things[thing.kind, thing.name]
+        for thing in list(self.things.values()):
+            self._look(thing)
         return Answer(200, {"value": [self._shown(each) for (of, _), each in self.things.items() if of == kind]})
 
     def _get(self, kind: str, name: str) -> Answer:
         found = self.things.get((kind, name))
-        return _absent(name) if found is None else Answer(200, self._shown(found))
+        shown = absent(name) if found is None else Answer(200, self._shown(found))
+        if found is not None:
+            self._look(found)
+        return shown
+
+    def _look(self, thing: Thing) -> None:
+        """One that is deleted is seen for a while, and goes when its containers have ended."""
+        if thing.going is None:
+            return
+        thing.going -= 1
+        if thing.going < 0 and ended(thing.containers) is not None:
+            self.things.pop((thing.kind, thing.name), None)
+
+    def _in_environment(self, environment: str) -> list[str]:
+        found = []
+        for thing in self.things.values():
+            properties = thing.body["properties"]
+            inside = properties.get("managedEnvironmentId") or properties.get("environmentId") or ""
+            found += [thing.name] if str(inside).lower() == environment.lower() else []
+        return found
 
     def _revisions(self, name: str) -> Answer:
         found = self.things.get(("containerApps", name))
         if found is None:
-            return _absent(name)
-        up = all(container.exit_code is None for container in found.containers)
-        state = {"runningState": "Running" if up else "Failed", "healthState": "None", "replicas": 1, "active": True}
-        shown = {"name": f"{name}--0000001", "properties": {**state, "template": found.body["properties"]["template"]}}
-        return Answer(200, {"value": [shown]})
+            return absent(name)
+        return Answer(200, {"value": [shown_revision(each) for each in found.revisions]})
+
+    # changes
 
     def _put(self, kind: str, name: str, body: dict[str, Any]) -> Answer:
         wrong = list(complaints(kind, name, body))
         if wrong:
             self.unknown.append(f"PUT {kind}/{name}: {'; '.join(wrong)}")
             return error(400, "InvalidParameterValueInContainerTemplate", "; ".join(wrong))
-        self.bodies.append(body)
-        thing = Thing(kind, name, body, datetime.now(UTC))
+        thing, before = Thing(kind, name, body, datetime.now(UTC)), self.things.get((kind, name))
+        if before is not None and before.going is None:
+            thing.made, thing.revisions, thing.count = before.made, before.revisions, before.count
+        refusal = self._read_secrets(thing) or self._pulled(thing)
+        if refusal:
+            return refusal
         self.things[kind, name] = thing
-        if kind == "containerApps":
-            thing.address = f"{self._apps}.{len(self.bodies)}"
-            thing.containers.append(self._start(thing, name))
-        operation = self._operation("operationStatuses")
-        return Answer(201, self._shown(thing, "InProgress"), {"Azure-AsyncOperation": operation, "Retry-After": "0"})
+        if kind == "containerApps" and not (thing.revisions and thing.revisions[-1].template == template_of(body)):
+            self._revise(thing)
+        headers = self._operation("operationStatuses", lambda: provisioned(thing), "Azure-AsyncOperation")
+        return Answer(201, self._shown(thing), headers)
+
+    def _revise(self, thing: Thing) -> None:
+        """The new revision starts, and when it runs those before it end."""
+        thing.count += 1
+        name = f"{thing.name}--{thing.count:07}"
+        former = list(thing.revisions)
+        container = self._started(thing, name)
+        thing.revisions.append(Revision(name, template_of(thing.body), container))
+        if former:
+            threading.Thread(target=self._replace, args=(thing, former, container), daemon=True).start()
+
+    def _replace(self, thing: Thing, former: list[Revision], latest: Container) -> None:
+        until_up(latest)
+        if latest.fault:
+            return  # Azure keeps what runs when the next one cannot
+        for each in former:
+            each.container.end()
+        with self._lock:
+            thing.revisions[:] = [each for each in thing.revisions if each not in former]
+
+    def _started(self, thing: Thing, name: str) -> Container:
+        container = self._start(thing, name)
+        self.printed.setdefault(thing.name, []).append(container)
+        return container
+
+    def _read_secrets(self, thing: Thing) -> Answer | None:
+        """From Key Vault, by the identity that the app names for it. The refusal, if it may not."""
+        values: dict[str, str] = {}
+        for each in (thing.body["properties"].get("configuration") or {}).get("secrets") or ():
+            uri, identity = str(each.get("keyVaultUrl") or ""), str(each.get("identity") or "")
+            stored = self.resources.secret_at(uri)
+            if identity.lower() not in [one.lower() for one in thing.identities]:
+                return error(400, "InvalidRequest", f"the app has no identity {identity!r}")
+            may = stored is not None and self.rights.allows(
+                self.resources.client_of(identity), _SECRET, stored.address.id
+            )
+            if stored is None or not may:
+                why = "there is none" if stored is None else "Forbidden"
+                return error(400, "ContainerAppSecretInvalid", f"{identity} cannot get the secret {uri}: {why}")
+            values[each["name"]] = stored.secret
+        thing.secrets = values
+        return None
+
+    def _pulled(self, thing: Thing) -> Answer | None:
+        """The refusal, if an image lies in a registry of Azure, and no identity is named for it that may pull there."""
+        logins = (thing.body["properties"].get("configuration") or {}).get("registries") or ()
+        known = {str(each["server"]): str(each.get("identity")) for each in logins}
+        for container in template_of(thing.body)["containers"]:
+            host = str(container["image"]).partition("/")[0]
+            identity = known.get(host, "")
+            is_own = identity.lower() in [each.lower() for each in thing.identities]
+            if not host.endswith(acr.DOMAIN) or not self.resources.of_kind("Microsoft.ContainerRegistry/registries"):
+                continue
+            if not (is_own and acr.may(self, self.resources.client_of(identity), acr.PULL, host)):
+                return error(400, "InvalidParameterValueInContainerTemplate", f"{container['image']}: UNAUTHORIZED")
+        return None
 
     def _delete(self, kind: str, name: str) -> Answer:
         found = self.things.get((kind, name))
@@ -203,46 +255,52 @@ class FakeArm:
             return Answer(204)
         if found.going is None:
             found.going = 1
-            for container in [*found.containers, *(each for _, each in found.started)]:
+            for container in found.containers:
                 threading.Thread(target=container.end, daemon=True).start()
-        return Answer(202, None, {"Location": self._operation("operationResults"), "Retry-After": "0"})
+        return Answer(202, None, self._operation("operationResults", lambda: ended(found.containers)))
 
     def _start_job(self, name: str) -> Answer:
         found = self.things.get(("jobs", name))
         if found is None:
-            return _absent(name)
+            return absent(name)
         execution = f"{name}-{next(self._number):05}"
-        found.started.append((execution, self._start(found, execution)))
-        location = {"Location": self._operation("operationResults"), "Retry-After": "0"}
-        return Answer(202, {"id": execution, "name": execution}, location)
+        found.started.append((execution, self._started(found, execution)))
+        return Answer(202, {"id": execution, "name": execution}, self._operation("operationResults"))
 
     def _stop_job(self, name: str) -> Answer:
         found = self.things.get(("jobs", name))
         if found is None:
-            return _absent(name)
+            return absent(name)
         for execution, container in found.started:
             found.stopped.add(execution)
             threading.Thread(target=container.end, daemon=True).start()
-        return Answer(202, None, {"Location": self._operation("operationResults"), "Retry-After": "0"})
+        return Answer(202, None, self._operation("operationResults"))
 
     def _executions(self, name: str) -> Answer:
         found = self.things.get(("jobs", name))
         if found is None:
-            return _absent(name)
+            return absent(name)
         return Answer(200, {"value": [self._execution(found, *each) for each in found.started]})
 
     def _execution(self, job: Thing, name: str, container: Container) -> dict[str, Any]:
         code = container.exit_code
-        status = "Running" if code is None else "Succeeded" if code == 0 else "Failed"
+        status = (
+            "Processing"
+            if container.starting
+            else "Running"
+            if code is None
+            else "Succeeded"
+            if code == 0
+            else "Failed"
+        )
         status = "Stopped" if name in job.stopped and code is not None else status
         return {"name": name, "properties": {"status": status, "startTime": job.made.isoformat()}}
 
-    def _shown(self, thing: Thing, provisioning: str = "Succeeded") -> dict[str, Any]:
-        properties = {**thing.body["properties"], "provisioningState": provisioning}
+    def _shown(self, thing: Thing) -> dict[str, Any]:
+        properties = {**thing.body["properties"], "provisioningState": thing.provisioning}
         if thing.kind == "containerApps":
-            up = all(container.exit_code is None for container in thing.containers)
-            properties["runningStatus"] = "Deleting" if thing.going is not None else "Running" if up else "Stopped"
-            properties["latestRevisionName"] = f"{thing.name}--0000001"
+            properties["runningStatus"] = thing.state
+            properties["latestRevisionName"] = thing.revisions[-1].name
             configuration = properties.get("configuration") or {}
             if configuration.get("ingress"):
                 ingress = {**configuration["ingress"], "fqdn": self.fqdn(thing.name)}
@@ -261,22 +319,27 @@ class FakeArm:
 
     # long operations
 
-    def _operation(self, kind: str) -> str:
+    def _operation(
+        self, kind: str, over: Callable[[], str | None] = lambda: "", header: str = "Location"
+    ) -> dict[str, str]:
         number = str(next(self._number))
-        self._polls[number] = _POLLS
+        self._operations[number] = _Operation(over)
         subscription = "/".join(self.place.group_id.split("/")[:3])
         where = f"{HOST}{subscription}/providers/Microsoft.App/locations/westeurope"
-        return f"{where}/{kind}/{number}?api-version={API_VERSION}"
+        return {header: f"{where}/{kind}/{number}?api-version={API_VERSIONS[0]}", "Retry-After": "0"}
 
     def _poll(self, kind: str, number: str) -> Answer:
         """Azure lets whoever has the address ask: it is signed."""
-        if number not in self._polls:
-            return _absent(number)
-        left, self._polls[number] = self._polls[number], self._polls[number] - 1
-        if kind == "operationStatuses":
-            return Answer(200, {"status": "InProgress" if left > 0 else "Succeeded"}, {"Retry-After": "0"})
-        return Answer(202, None, {"Retry-After": "0"}) if left > 0 else Answer(200, {})
-
-
-def _absent(what: str) -> Answer:
-    return error(404, "ResourceNotFound", f"The Resource '{what}' was not found.")
+        operation = self._operations.get(number)
+        if operation is None:
+            return absent(number)
+        operation.left -= 1
+        fault = operation.over()
+        goes_on = operation.left >= 0 or fault is None
+        if kind != "operationStatuses":
+            return Answer(202, None, {"Retry-After": "0"}) if goes_on else Answer(200, {})
+        if goes_on:
+            return Answer(200, {"status": "InProgress"}, {"Retry-After": "0"})
+        if fault:
+            return Answer(200, {"status": "Failed", "error": {"code": "ContainerAppOperationError", "message": fault}})
+        return Answer(200, {"status": "Succeeded"})

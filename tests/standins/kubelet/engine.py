@@ -7,17 +7,18 @@ import binascii
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import docker
-from docker.errors import APIError, ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound
 
+from tests.containers.lab_engine import LabEngine, LabNetwork, exit_code, explained
 from tests.standins.kubelet import failures
 from tests.standins.kubelet.cluster import Object
 from tests.standins.kubelet.place import GATEWAY, LABEL, NETWORK, POD_LABEL, SUBNET
 
+_NETWORK: Final = LabNetwork(NETWORK, SUBNET, GATEWAY, LABEL)
 _UNITS: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _HUB: Final = ("docker.io", "index.docker.io")
 
@@ -33,43 +34,22 @@ class Seen:
     finished: str
 
 
-class Engine:
+class Engine(LabEngine):
     """A client of its own: give each thread one."""
 
     def __init__(self) -> None:
-        self._api = docker.from_env(timeout=180).api
-
-    def clear(self) -> None:
-        """Remove whatever a lab has left, and nothing else."""
-        mine = {"label": LABEL}
-        for found in self._api.containers(all=True, filters=mine):
-            self.remove(found["Id"])
-        for found in self._api.networks(filters=mine):
-            with contextlib.suppress(NotFound):
-                self._api.remove_network(found["Id"])
-
-    def make_network(self) -> None:
-        pool = docker.types.IPAMPool(subnet=SUBNET, gateway=GATEWAY)
-        ipam = docker.types.IPAMConfig(pool_configs=[pool])
-        self._api.create_network(NETWORK, driver="bridge", ipam=ipam, labels={LABEL: "1"})
+        super().__init__(_NETWORK)
 
     def pull(self, image: str, logins: Sequence[Mapping[str, str]]) -> None:
         """Pull ``image`` with each of ``logins`` in turn, without any when there is none; never with this machine's.
 
         Raises WaitingError with what the registry said last.
         """
-        name, tag = _parts(image)
         said = ""
         for login in logins or [{}]:
-            try:
-                for line in self._api.pull(name, tag=tag, stream=True, decode=True, auth_config=dict(login)):
-                    if "error" in line:
-                        said = str(line["error"])
-                        break
-                else:
-                    return
-            except (APIError, ImageNotFound) as error:
-                said = _explained(error)
+            said = self.pull_fault(image, login)
+            if not said:
+                return
         raise failures.pull(image, said)
 
     def has(self, image: str) -> bool:
@@ -85,21 +65,17 @@ class Engine:
     def hold(self, image: str, pod: Object) -> str:
         """The container that has a Pod's address, and does nothing."""
         name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
-        endpoint = self._api.create_endpoint_config(aliases=[name])
         made = self._api.create_container(
             image=image,
             name=f"k8s_{namespace}_{name}_{pod['metadata']['uid'][:8]}",
             entrypoint=["sleep", "infinity"],
             hostname=name[:63].rstrip("-."),
             labels={LABEL: "1", POD_LABEL: f"{namespace}/{name}"},
-            networking_config=self._api.create_networking_config({NETWORK: endpoint}),
+            networking_config=self.joined(name),
             host_config=self._api.create_host_config(network_mode=NETWORK, init=True),
         )
         self._api.start(made["Id"])
         return str(made["Id"])
-
-    def address(self, container: str) -> str:
-        return str(self._api.inspect_container(container)["NetworkSettings"]["Networks"][NETWORK]["IPAddress"])
 
     def create(
         self, container: Object, pod: Object, *, held: str, environment: Mapping[str, str], binds: list[str],
@@ -131,7 +107,7 @@ class Engine:
                 working_dir=container.get("workingDir"),
             )
         except APIError as error:
-            raise failures.config(_explained(error)) from error
+            raise failures.config(explained(error)) from error
         return str(made["Id"])
 
     def start(self, container: str) -> None:
@@ -140,18 +116,15 @@ class Engine:
             self._api.start(container)
         except APIError as error:
             self.remove(container)
-            raise failures.start(_explained(error)) from error
+            raise failures.start(explained(error)) from error
 
     def seen(self, container: str) -> Seen:
         """A container that is not there was killed."""
-        try:
-            state = self._api.inspect_container(container)["State"]
-        except NotFound:
+        state = self.state(container)
+        if state is None:
             return Seen(False, 137, False, "", "")
-        ended = state["Status"] in ("exited", "dead")
         started, finished = (_second(state[name]) for name in ("StartedAt", "FinishedAt"))
-        code = state["ExitCode"] if ended else None
-        return Seen(state["Running"], code, bool(state.get("OOMKilled")), started, finished)
+        return Seen(state["Running"], exit_code(state), bool(state.get("OOMKilled")), started, finished)
 
     def succeeds(self, container: str, command: Sequence[str]) -> bool:
         """Whether ``command`` in the container ends with 0."""
@@ -162,25 +135,12 @@ class Engine:
         except APIError:
             return False
 
-    def stop(self, container: str, seconds: int) -> None:
-        """SIGTERM, and SIGKILL after ``seconds``."""
-        with contextlib.suppress(NotFound, APIError):
-            self._api.stop(container, timeout=seconds)
-
-    def remove(self, container: str) -> None:
-        with contextlib.suppress(NotFound, APIError):
-            self._api.remove_container(container, force=True, v=True)
-
     def log(
         self, container: str, *, follow: bool, tail: int | None, since: int | None, stamps: bool
     ) -> Iterable[bytes]:
         """Its output in pieces."""
-        with contextlib.suppress(NotFound, APIError):
-            pieces: Iterator[bytes] = self._api.logs(
-                container, stream=True, follow=follow, timestamps=stamps, since=since,
-                tail="all" if tail is None else tail,
-            )  # fmt: skip
-            yield from pieces
+        wanted = "all" if tail is None else tail
+        return self.output(container, follow=follow, timestamps=stamps, since=since, tail=wanted)
 
 
 def logins_of(secrets: Sequence[Mapping[str, bytes]], image: str) -> list[dict[str, str]]:
@@ -233,17 +193,5 @@ def _bytes(quantity: str | None) -> int | None:
     return int(float(match[1]) * _UNITS.get(match[2], 1)) if match else None
 
 
-def _parts(image: str) -> tuple[str, str]:
-    if "@" in image:
-        name, _, digest = image.partition("@")
-        return re.sub(r":[^/:]+$", "", name), digest
-    name, colon, tag = image.rpartition(":")
-    return (name, tag) if colon and "/" not in tag else (image, "latest")
-
-
 def _second(when: str) -> str:
     return f"{when[:19]}Z"
-
-
-def _explained(error: APIError) -> str:
-    return str(error.explanation or error)
