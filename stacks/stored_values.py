@@ -74,6 +74,8 @@ def _place(who: StackIdentity) -> StoredValuesPlace | None:
     settings, own = who.settings.asset_values, facts_of(who).values
     if settings.folder is not None:
         return StoredValuesPlace(folder=settings.folder)
+    if settings.container is not None:
+        return StoredValuesPlace(account=settings.account, container=settings.container, prefix=settings.prefix)
     if isinstance(own, OwnContainer) and settings.bucket is None:
         return StoredValuesPlace(account=own.account, container=own.name, prefix=settings.prefix)
     region, bucket = settings.region, settings.bucket

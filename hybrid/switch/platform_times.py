@@ -23,10 +23,20 @@ _TIMES: Final = {
     "docker": PlatformTimes((30.0, 240.0), (3.0, 45.0), (5.0, 60.0), (5.0, 120.0)),
     # network, cluster and roles in AWS; a task on Fargate starts in half a minute, and pulls its image each time
     "ecs": PlatformTimes((180.0, 600.0), (30.0, 90.0), (45.0, 240.0), (45.0, 300.0)),
+    # the cluster is there; a pod starts in seconds, and a node pulls an image that it has not got
+    "kubernetes": PlatformTimes((20.0, 180.0), (5.0, 60.0), (10.0, 180.0), (10.0, 180.0)),
     # an environment takes Azure up to a quarter of an hour; Dagster itself says 30 to 50 s for each app and job
     "azure": PlatformTimes((600.0, 1500.0), (60.0, 240.0), (60.0, 420.0), (60.0, 420.0)),
 }
 _SLOWEST: Final = _TIMES["azure"]
+
+
+_LEAST_FOR_AGENT: Final = 90.0
+
+
+def agent_seconds(platform: str) -> float:
+    """How long a switch waits to see an agent of that kind RUNNING, before anything depends on it."""
+    return max(_LEAST_FOR_AGENT, times_on(platform).heartbeat[1])
 
 
 def times_on(platform: str) -> PlatformTimes:

@@ -167,14 +167,13 @@ class IdentityEndpoint:
             def do_GET(self) -> None:
                 allowed = self.headers.get("X-IDENTITY-HEADER") == "of-tests"
                 endpoint.asked.append(self.path)
-                body = json.dumps(
-                    {
-                        "access_token": token(),
-                        "expires_on": str(int(time.time()) + 3600),
-                        "resource": "https://storage.azure.com",
-                        "token_type": "Bearer",
-                    }
-                ).encode()
+                given = {
+                    "access_token": token(),
+                    "expires_on": str(int(time.time()) + 3600),
+                    "resource": "https://storage.azure.com",
+                    "token_type": "Bearer",
+                }
+                body = json.dumps(given if allowed else {"error": "it is not yours"}).encode()
                 self.send_response(200 if allowed else 401)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
