@@ -13,7 +13,7 @@ from agent.azure_identities import AzureIdentities
 from agent.azure_launcher import AzureCodePlace
 from agent.azure_names import AzureNames
 from agent.azure_spec import AzureAgentSpec
-from agent.azure_task import TOKEN_SECRET, AzureAgentText, agent_container
+from agent.azure_task import TOKEN_SECRET, AzureAgentText, LogsContainer, agent_container
 from infra.late_errors import told
 
 
@@ -36,6 +36,8 @@ class AzureAgentArgs:
     """The version of the token's secret in Key Vault: another one starts the agent anew."""
     registry: str | None = None
     """The host of the registry whose images the agent's identity may pull."""
+    logs: LogsContainer | None = None
+    """Where the output of steps goes, if `computeLogs` is `container`."""
     code_environment: Mapping[str, str] = field(default_factory=dict)
     """The stack's own variables for code servers and runs; those of the settings go before."""
     locations: int = 1
@@ -130,5 +132,6 @@ def _container_of(args: AzureAgentArgs, known: Mapping[str, Any]) -> dict[str, A
         identity_client_id=known["agent_client_id"],
         token_version=str(known["token_uri"]).rpartition("/")[2],
         locations=args.locations,
+        logs=args.logs,
     )
     return agent_container(args.spec, place, said)

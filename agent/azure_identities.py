@@ -49,11 +49,12 @@ class AzureIdentities(pulumi.ComponentResource):
             self._assign(f"agent-{what}", self.agent, self._role(scope, what).id, where[scope])
         self.register_outputs({"agent": self.agent.id, "code": self.code.id})
 
-    def grant(self, who: str, role: BuiltInRole, scope: pulumi.Input[str]) -> None:
-        """Give the agent (``agent``) or code (``code``) one of Azure's own roles on ``scope``."""
+    def grant(self, who: str, role: BuiltInRole, scope: pulumi.Input[str], *, of: str = "") -> None:
+        """Give the agent (``agent``) or code (``code``) one of Azure's own roles on ``scope``; ``of``: what tells apart
+        a second one of the same role."""
         identity = self.agent if who == "agent" else self.code
         what = role.name.lower().replace(" ", "-")
-        self._assign(f"{who}-{what}", identity, role.id(self._args.names.subscription), scope)
+        self._assign(f"{who}-{what}{f'-{of}' if of else ''}", identity, role.id(self._args.names.subscription), scope)
 
     def _identity(self, what: str) -> managedidentity.UserAssignedIdentity:
         names = self._args.names

@@ -24,6 +24,9 @@ LONGEST_STOP: Final = 600
 """The longest that Container Apps waits after SIGTERM, in seconds:
 https://learn.microsoft.com/azure/container-apps/application-lifecycle-management"""
 
+_FOR_THE_CONTAINER: Final = {
+    "dagster-azure": "by it runs write the output of steps, as `hybrid:agent.computeLogs` is `container`"
+}
 _STEP: Final = 0.25
 _NOT_ON_AZURE: Final = {
     "replicas": "Azure runs one; a second one would start all code servers again",
@@ -112,9 +115,10 @@ class AzureAgentSpec(AnyAgentSpec):
     """Whether the agent serves the stack's full deployment. Default true; false, with `branchDeployments`, makes an
     agent for branch deployments alone."""
 
-    compute_logs: Literal["dagster-plus", "off"] = "dagster-plus"
-    """Where the output of steps goes. Default dagster-plus, where people read it; `off` captures none, so that it is in
-    the Log Analytics workspace alone."""
+    compute_logs: Literal["dagster-plus", "container", "off"] = "dagster-plus"
+    """Where the output of steps goes. Default dagster-plus, where people read it; `container` keeps it in a container
+    of its own of the stack's storage account (`azure.storage.logsContainer`) and shows its address, and needs
+    dagster-azure in every location's image; `off` captures none, so that it is in the Log Analytics workspace alone."""
 
     agent_metrics: bool = False
     """Whether the agent's processor and memory use goes with its heartbeats. Default false, which is Dagster's own."""
@@ -132,6 +136,10 @@ class AzureAgentSpec(AnyAgentSpec):
 
     def locations_ready_seconds(self, locations: int) -> int:
         return self.timing(locations).locations_ready
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        return _FOR_THE_CONTAINER if self.compute_logs == "container" else {}
 
     @model_validator(mode="after")
     def _serves_something(self) -> AzureAgentSpec:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from agent.azure_launcher import AzureCodePlace, azure_launcher
 from agent.azure_spec import AzureAgentSpec, memory
-from agent.compute_logs import in_dagster_plus, nowhere
+from agent.compute_logs import in_container, in_dagster_plus, nowhere
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
 
 CONTAINER: Final = "agent"
@@ -33,6 +33,14 @@ _START: Final = (
 
 
 @dataclass(frozen=True)
+class LogsContainer:
+    """A blob container and its storage account."""
+
+    account: str
+    name: str
+
+
+@dataclass(frozen=True)
 class AzureAgentText:
     """What the agent is told, beside its settings."""
 
@@ -48,20 +56,32 @@ class AzureAgentText:
     """How many it serves, for its time-outs."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Further variables of the agent alone."""
+    logs: LogsContainer | None = None
+    """Where the output of steps goes, if `computeLogs` is `container`."""
 
 
 def dagster_yaml(spec: AzureAgentSpec, place: AzureCodePlace, said: AzureAgentText) -> str:
     """The agent's settings. The token is not in them."""
-    logs = nowhere() if spec.compute_logs == "off" else in_dagster_plus(spec.log_upload_interval_seconds)
     return render(
         spec,
         azure_launcher(spec, place),
         url=said.url,
         label=said.label,
         deployment=said.deployment,
-        compute_logs=logs,
+        compute_logs=_compute_logs(spec, said),
         full_deployment=spec.full_deployment,
     )
+
+
+def _compute_logs(spec: AzureAgentSpec, said: AzureAgentText) -> dict[str, Any]:
+    match spec.compute_logs:
+        case "container":
+            if said.logs is None:
+                raise TypeError("an agent whose logs go to a container is told which")
+            return in_container(said.logs.account, said.logs.name, spec.log_upload_interval_seconds)
+        case "off":
+            return nowhere()
+    return in_dagster_plus(spec.log_upload_interval_seconds)
 
 
 def agent_container(spec: AzureAgentSpec, place: AzureCodePlace, said: AzureAgentText) -> dict[str, Any]:

@@ -30,6 +30,22 @@ def in_bucket(bucket: str, prefix: str, region: str, upload_interval: int | None
     return {"module": "dagster_aws.s3.compute_log_manager", "class": "S3ComputeLogManager", "config": config}
 
 
+def in_container(account: str, container: str, upload_interval: int | None) -> dict[str, Any]:
+    """To a blob container of one's own (dagster_azure/blob/compute_log_manager.py of dagster-azure 0.29.27), below
+    ``dagster/storage``, by the identity of whoever writes. Dagster+ cannot read there: it shows the blob's address.
+    Code has to have dagster-azure."""
+    config: dict[str, Any] = {
+        "storage_account": account,
+        "container": container,
+        # an empty one: with none given Dagster asks for no credential that it could use
+        "default_azure_credential": {},
+        "show_url_only": True,
+    }
+    if upload_interval is not None:
+        config["upload_interval"] = upload_interval
+    return {"module": "dagster_azure.blob.compute_log_manager", "class": "AzureBlobComputeLogManager", "config": config}
+
+
 def nowhere() -> dict[str, Any]:
     """It is not captured; what code writes is in the container's own log alone."""
     return {

@@ -1,7 +1,8 @@
 """Stored asset values, moved from one storage to another: what a code location can install, ignorant of ``hybrid``.
 
 Values are copied as bytes wherever both ends store the same pickle; user code is run only where a value has to be
-loaded and stored anew. Nothing here imports Dagster, boto3 or obstore before it is needed.
+loaded and stored anew. Nothing here imports Dagster, boto3, obstore or Azure's libraries before it is
+needed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from asset_values.job import verify_stored_values_job as verify_stored_values_job
     from asset_values.migration import migrate_io_storage as migrate_io_storage
     from asset_values.result import MigrateIOStorageResult as MigrateIOStorageResult
+    from asset_values.stores.places import BlobPlace as BlobPlace
     from asset_values.stores.places import S3Place as S3Place
 
 __version__ = "0.1.0"
@@ -23,6 +25,7 @@ _HOMES: Final = {
     "verify_stored_values_job": "asset_values.job",
     "migrate_io_storage": "asset_values.migration",
     "MigrateIOStorageResult": "asset_values.result",
+    "BlobPlace": "asset_values.stores.places",
     "S3Place": "asset_values.stores.places",
 }
 """Where what a code location uses by name is defined."""

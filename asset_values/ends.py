@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,13 +17,14 @@ from asset_values.faults import Fault, FaultKind
 from asset_values.value_key import value_key
 
 if TYPE_CHECKING:
+    from asset_values.stores.blob import BlobStore
     from asset_values.stores.credentials import AccessKeys, Credentials
     from asset_values.stores.folder import FolderStore
-    from asset_values.stores.places import S3Place
+    from asset_values.stores.places import BlobPlace, S3Place
     from asset_values.stores.presigned import PresignedStore
     from asset_values.stores.s3 import S3Store
 
-    Store = S3Store | FolderStore | PresignedStore
+    Store = S3Store | BlobStore | FolderStore | PresignedStore
 
 _AHEAD: Final = timedelta(minutes=5)
 """Before the end at which Serverless's IO manager renews its credentials (dagster_cloud/serverless/io_manager.py)."""
@@ -75,10 +76,14 @@ class RenewedElsewhere:
         return keys
 
 
-def place_end(place: S3Place | Path) -> End:
+def place_end(place: S3Place | BlobPlace | Path) -> End:
     """The end at a place that no IO manager has been asked for. The store's credentials are those the place says."""
+    from asset_values.stores.places import S3Place
+
     if isinstance(place, Path):
         return _folder_end(place)
+    if not isinstance(place, S3Place):
+        return _blob_end(place, None)
 
     def opened(threads: int) -> S3Store:
         from asset_values.stores.s3 import S3Store
@@ -185,6 +190,39 @@ def _s3_end(bucket: str, prefix: str, client: Any, credentials: Callable[[], Any
     return End(f"s3://{bucket}/{below}".rstrip("/"), opened)
 
 
+def _adls2_pickle(manager: Any) -> End | None:
+    from asset_values.stores.places import BlobPlace
+
+    client = manager.blob_container_client
+    prefix = "" if manager.prefix in ("", ".") else manager.prefix
+    cloud = str(client.primary_hostname).partition(".blob.")[2]
+    try:
+        place = BlobPlace(client.account_name, client.container_name, prefix, None if cloud else _address(client))
+    except ValueError:
+        return None  # keys with a leading slash are no prefix that a store has
+    return _blob_end(replace(place, cloud=cloud) if cloud else place, client.credential)
+
+
+def _address(client: Any) -> str:
+    """Of the account, where it is none of Azure's own."""
+    return str(client.url).removesuffix(f"/{client.container_name}")
+
+
+def _adls2_configured(manager: Any) -> End | None:
+    return _adls2_pickle(manager._internal_io_manager)
+
+
+def _blob_end(place: BlobPlace, credential: Any) -> End:
+    """``credential``: None takes the login that Azure's libraries find."""
+
+    def opened(threads: int) -> BlobStore:
+        from asset_values.stores.blob import BlobStore
+
+        return BlobStore(place, credential, threads=threads)
+
+    return End(place.url, opened)
+
+
 def _harmless(partition: str) -> str:
     """As ``escape_dotdot_segments`` of Dagster, which its IO manager of the file system applies."""
     return "/".join("%2E%2E" if part == ".." else part for part in partition.split("/"))
@@ -196,6 +234,9 @@ _KNOWN: Mapping[tuple[str, str], Callable[[Any], End | None]] = {
     ("dagster_aws.s3.io_manager", "PickledObjectS3IOManager"): _s3_pickle,
     ("dagster_aws.s3.io_manager", "S3PickleIOManager"): _s3_configured,
     ("dagster_aws.s3.io_manager", "ConfigurablePickledObjectS3IOManager"): _s3_configured,
+    ("dagster_azure.adls2.io_manager", "PickledObjectADLS2IOManager"): _adls2_pickle,
+    ("dagster_azure.adls2.io_manager", "ADLS2PickleIOManager"): _adls2_configured,
+    ("dagster_azure.adls2.io_manager", "ConfigurablePickledObjectADLS2IOManager"): _adls2_configured,
     ("dagster._core.storage.fs_io_manager", "PickledObjectFilesystemIOManager"): _folder,
     ("dagster._core.storage.fs_io_manager", "FilesystemIOManager"): _folder_configured,
 }

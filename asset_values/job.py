@@ -30,7 +30,7 @@ from asset_values.progress import Progress
 from asset_values.result import MigrateIOStorageResult
 from asset_values.sampling import loaded_sample
 from asset_values.stores.own_role import own_role
-from asset_values.stores.places import S3Place
+from asset_values.stores.places import BlobPlace, S3Place, place_of_url
 from asset_values.work import Target
 
 COPY_JOB: Final = "copy_stored_values"
@@ -61,15 +61,16 @@ class VerifyConfig(Config):
 def copy_stored_values_job(
     name: str = COPY_JOB,
     *,
-    destination: IOManager | S3Place | Path | str,
+    destination: IOManager | S3Place | BlobPlace | Path | str,
     transform: Transform | None = None,
 ) -> JobDefinition:
     """A job that copies what the assets of its location have stored to ``destination``.
 
-    ``destination``: an IO manager, or where Dagster's own would store pickles: ``s3://bucket/prefix``, an ``S3Place``
-    (with a role to assume, an endpoint, a key of KMS) or a folder. Values are read by the location's own IO managers,
-    with the credentials of the run. The manifest is kept at the destination, below ``.asset-values/``: a run that was
-    ended in any way is gone on with by the next. The run fails when a value was not copied, and names it.
+    ``destination``: an IO manager, or where Dagster's own would store pickles: the address of a bucket of S3 or of a
+    container of Azure, an ``S3Place`` (with a role to assume, an endpoint, a key of KMS), a ``BlobPlace`` or a folder.
+    Values are read by the location's own IO managers, with the credentials of the run. The manifest is kept at the
+    destination, below ``.asset-values/``: a run that was ended in any way is gone on with by the next. The run fails
+    when a value was not copied, and names it.
     """
     target = target_of(destination)
 
@@ -113,11 +114,11 @@ def verify_stored_values_job(name: str = VERIFY_JOB, *, copied_by: str = COPY_JO
     return verify_job
 
 
-def target_of(destination: IOManager | S3Place | Path | str) -> Target:
+def target_of(destination: IOManager | S3Place | BlobPlace | Path | str) -> Target:
     """Raises ``ValueError`` for a place that cannot be."""
     if isinstance(destination, str):
-        destination = S3Place.of_url(destination) if "://" in destination else Path(destination)
-    if isinstance(destination, S3Place | Path):
+        destination = place_of_url(destination) if "://" in destination else Path(destination)
+    if isinstance(destination, S3Place | BlobPlace | Path):
         return Target(place=place_end(destination))
     return Target(manager=destination)
 

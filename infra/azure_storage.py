@@ -1,4 +1,4 @@
-"""A storage account for values that code keeps, and a container in it."""
+"""A storage account for values that code keeps, and containers in it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class AzureStorageArgs:
     account: str
     """24 lower-case letters and digits at most, one of all in Azure."""
     container: str
+    further: tuple[str, ...] = ()
+    """Containers beside it."""
     redundancy: Literal["LRS", "ZRS", "GRS"] = "LRS"
     deleted_days: int = 30
     """How long what was deleted or overwritten can be brought back."""
@@ -28,7 +30,7 @@ class AzureStorageArgs:
 
 
 class AzureStorage(pulumi.ComponentResource):
-    """An account with directories (Data Lake Storage Gen2), reached by identities alone, and one container.
+    """An account with directories (Data Lake Storage Gen2), reached by identities alone, and its containers.
 
     There are no account keys to lose, nothing is public, and nothing goes by plain HTTP.
     """
@@ -37,21 +39,29 @@ class AzureStorage(pulumi.ComponentResource):
     container_name: pulumi.Output[str]
     container_id: pulumi.Output[str]
     """In Azure Resource Manager: where a right to its blobs is granted."""
+    further_ids: dict[str, pulumi.Output[str]]
+    """The same of the others, by name."""
 
     def __init__(self, name: str, args: AzureStorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dagsterhybrid:infra:AzureStorage", name, None, opts)
         kept = pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep)
         self.account_name = self._account(name, args, kept).name
-        container = storage.BlobContainer(
-            f"{name}-container",
+        container = self._container(f"{name}-container", args.container, args, kept)
+        self.further_ids = {each: self._container(f"{name}-{each}", each, args, kept).id for each in args.further}
+        self.container_name, self.container_id = container.name, container.id
+        self.register_outputs({"account": self.account_name, "container": self.container_name})
+
+    def _container(
+        self, name: str, container: str, args: AzureStorageArgs, kept: pulumi.ResourceOptions
+    ) -> storage.BlobContainer:
+        return storage.BlobContainer(
+            name,
             resource_group_name=args.resource_group,
             account_name=self.account_name,
-            container_name=args.container,
+            container_name=container,
             public_access=storage.PublicAccess.NONE,
             opts=kept,
         )
-        self.container_name, self.container_id = container.name, container.id
-        self.register_outputs({"account": self.account_name, "container": self.container_name})
 
     def _account(self, name: str, args: AzureStorageArgs, kept: pulumi.ResourceOptions) -> storage.StorageAccount:
         account = storage.StorageAccount(

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import StringConstraints, field_validator, model_validator
 
 from agent.any_spec import AnyAgentSpec, Spec
 from stacks.aws_settings import BucketName, Region, RoleArn
+from stacks.azure_settings import AccountName, ContainerName
 
 ASSETS: Final = "assets"
 """Where in a bucket stored values lie unless the settings say otherwise, and where code of an ECS stack may write."""
@@ -62,7 +63,15 @@ class AssetValueSettings(Spec):
     requirements (`hybrid assets library`). Code of branch deployments is not told: it would write over these values."""
 
     bucket: BucketName | None = None
-    """The bucket. Default on ECS: the stack's own; elsewhere none."""
+    """The bucket. Default on ECS: the stack's own; elsewhere none. On Kubernetes code reaches it by the role that its
+    service account names (`kubernetes.codeAccount.annotations`)."""
+
+    account: AccountName | None = None
+    """A storage account of Azure, with `container`, instead of a bucket: for code elsewhere than in an Azure stack,
+    such as pods with a workload identity. An Azure stack has its own (`azure.storage`). Default: none."""
+
+    container: ContainerName | None = None
+    """The blob container of that `account`. Default: none."""
 
     prefix: Prefix = ASSETS
     """Where in the bucket, without slashes at its ends. Default `assets`; in the stack's own bucket it is that or below
@@ -83,8 +92,8 @@ class AssetValueSettings(Spec):
     the stack's own bucket. Default: none."""
 
     @property
-    def kind(self) -> Literal["bucket", "folder"]:
-        return "bucket" if self.folder is None else "folder"
+    def _folder_if_given(self) -> set[str]:
+        return set() if self.folder is None else {"folder"}
 
     @field_validator("prefix")
     @classmethod
@@ -96,6 +105,10 @@ class AssetValueSettings(Spec):
     @model_validator(mode="after")
     def _one_place(self) -> AssetValueSettings:
         of_bucket = sorted(self.model_fields_set & {"bucket", "prefix", "region", "endpoint"})
+        if (self.account is None) != (self.container is None):
+            raise ValueError("`account` and `container` belong together; give both, or neither")
+        if self.container is not None and (strange := sorted((set(of_bucket) - {"prefix"}) | self._folder_if_given)):
+            raise ValueError(f"`container` and {', '.join(f'`{name}`' for name in strange)} exclude each other")
         if self.folder is not None and of_bucket:
             raise ValueError(f"`folder` and {', '.join(f'`{name}`' for name in of_bucket)} exclude each other")
         return self
@@ -105,8 +118,14 @@ class AssetValueSettings(Spec):
         there is one."""
         has_bucket = agent.makes_bucket
         others = self.folder is not None or self.endpoint is not None or self.bucket not in {None, own_bucket}
-        if self.io_manager and not has_bucket and self.bucket is None and self.folder is None:
-            raise ValueError(f"an agent of kind `{agent.kind}` has no bucket of its own; give `bucket` or `folder`")
+        if self.container is not None and has_bucket:
+            raise ValueError(
+                f"an agent of kind `{agent.kind}` stores in a place of the stack's own; remove `container`"
+            )
+        if self.io_manager and not has_bucket and not (self.bucket or self.container or self.folder):
+            raise ValueError(
+                f"an agent of kind `{agent.kind}` has no bucket of its own; give `bucket`, `container` or `folder`"
+            )
         if self.io_manager and not agent.needs_images and agent.branch_deployments:
             raise ValueError(
                 "code of branch deployments would write over these values: it has the environment of the one agent; "

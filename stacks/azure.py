@@ -16,7 +16,7 @@ from agent.azure_identities import AzureIdentities, AzureIdentitiesArgs
 from agent.azure_names import STACK_TAG, AzureNames
 from agent.azure_roles import ACR_PULL, BLOB_CONTRIBUTOR, SECRETS_USER
 from agent.azure_spec import AzureAgentSpec
-from agent.azure_task import TOKEN_SECRET
+from agent.azure_task import TOKEN_SECRET, LogsContainer
 from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.provider.azure_resources import AzureDrain, AzureDrainArgs
 from hybrid.provider.resources import AgentToken
@@ -169,23 +169,37 @@ class AzurePlatform:
             self._opts,
         )
 
-    @cached_property
+    @property
     def _container_id(self) -> pulumi.Input[str]:
         storage = self.settings.storage
-        if storage.account is not None:
-            group = storage.resource_group or self.names.resource_group
-            account = f"/subscriptions/{self.names.subscription}/resourceGroups/{group}"
-            return (
-                f"{account}/providers/Microsoft.Storage/storageAccounts/{storage.account}"
-                f"/blobServices/default/containers/{storage.container}"
-            )
-        made = AzureStorage(
+        return self._made_storage.container_id if storage.account is None else self._container_there(storage.container)
+
+    @property
+    def _logs_id(self) -> pulumi.Input[str]:
+        name = self.settings.storage.logs_container
+        made = self.settings.storage.account is None
+        return self._made_storage.further_ids[name] if made else self._container_there(name)
+
+    def _container_there(self, container: str) -> str:
+        storage = self.settings.storage
+        group = storage.resource_group or self.names.resource_group
+        account = f"/subscriptions/{self.names.subscription}/resourceGroups/{group}"
+        return (
+            f"{account}/providers/Microsoft.Storage/storageAccounts/{storage.account}"
+            f"/blobServices/default/containers/{container}"
+        )
+
+    @cached_property
+    def _made_storage(self) -> AzureStorage:
+        storage = self.settings.storage
+        return AzureStorage(
             "storage",
             AzureStorageArgs(
                 resource_group=self._group,
                 location=self.names.location,
                 account=self.names.storage_account,
                 container=storage.container,
+                further=(storage.logs_container,) if self._logs is not None else (),
                 redundancy=storage.redundancy,
                 deleted_days=storage.deleted_days,
                 keep=storage.keep,
@@ -193,7 +207,13 @@ class AzurePlatform:
             ),
             self._opts,
         )
-        return made.container_id
+
+    @property
+    def _logs(self) -> LogsContainer | None:
+        if self.spec.compute_logs != "container":
+            return None
+        storage = self.settings.storage
+        return LogsContainer(storage.account or self.names.storage_account, storage.logs_container)
 
     @cached_property
     def _locations(self) -> ContainerLocations:
@@ -237,6 +257,8 @@ class AzurePlatform:
         identities.grant("agent", SECRETS_USER, vault.secret_id)
         identities.grant("code", ACR_PULL, self._registry_id)
         identities.grant("code", BLOB_CONTRIBUTOR, self._container_id)
+        if self._logs is not None:
+            identities.grant("code", BLOB_CONTRIBUTOR, self._logs_id, of="logs")
         if self._agent_image_is_ours:
             identities.grant("agent", ACR_PULL, self._registry_id)
         return identities
@@ -282,6 +304,7 @@ class AzurePlatform:
             token_uri=vault.secret_uri,
             registry=self._registry_host if self._agent_image_is_ours else None,
             locations=len(self.folders),
+            logs=self._logs,
             tags=self.tags,
             before_app=[*identities.granted, drain],
         )

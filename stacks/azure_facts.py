@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.azure_names import AzureNames
 from stacks.azure_settings import AzureSettings
-from stacks.platform_facts import PlatformFacts
+from stacks.platform_facts import OwnContainer, PlatformFacts
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,7 @@ class AzureFacts(PlatformFacts):
         name = self.names.registry if chosen.id is None else chosen.id.rpartition("/")[2].lower()
         return f"{name}.azurecr.io/{chosen.path or self.names.base}"
 
-    def store_variables(self, prefix: str) -> Mapping[str, str]:
-        """The container of the storage account, by Dagster's pickles for Data Lake Storage."""
+    @property
+    def values(self) -> OwnContainer:
         storage = self.azure.storage
-        return {
-            "DAGSTER_DEFAULT_IO_MANAGER_ATTRIBUTE": "adls2_pickle_io_manager",
-            "ASSET_VALUES_ACCOUNT": storage.account or self.names.storage_account,
-            "ASSET_VALUES_CONTAINER": storage.container,
-            "ASSET_VALUES_PREFIX": prefix,
-        }
+        return OwnContainer(storage.account or self.names.storage_account, storage.container)

@@ -115,6 +115,10 @@ class AzureStorageSettings(Spec):
     container: ContainerName = "asset-values"
     """The blob container. Default asset-values."""
 
+    logs_container: ContainerName = "compute-logs"
+    """The container for the output of steps, with `agent.computeLogs: container` alone; in an `account` that is there
+    it is there, too. Default compute-logs."""
+
     redundancy: Literal["LRS", "ZRS", "GRS"] = "LRS"
     """How often Azure keeps what is stored, for an account that the stack makes: LRS in one data centre, ZRS in three,
     GRS in another region too. Default LRS."""
@@ -129,6 +133,8 @@ class AzureStorageSettings(Spec):
     @model_validator(mode="after")
     def _one_account(self) -> AzureStorageSettings:
         given = self.model_fields_set
+        if self.logs_container == self.container:
+            raise ValueError("`logsContainer` and `container` are two: who reads logs need not read values")
         if self.account is None and "resource_group" in given:
             raise ValueError("`resourceGroup` is that of an `account` that is there; name it")
         if self.account is not None and given & {"redundancy", "deleted_days", "keep"}:

@@ -360,7 +360,7 @@ class EcsPlatform:
 
     @property
     def _bucket_name(self) -> str:
-        return EcsFacts(self.who).bucket.name
+        return EcsFacts(self.who).values.name
 
     @property
     def _bucket_variables(self) -> dict[str, str]:

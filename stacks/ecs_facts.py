@@ -32,7 +32,7 @@ class EcsFacts(PlatformFacts):
         return f"{self.names.registry}/{self.names.base}"
 
     @property
-    def bucket(self) -> OwnBucket:
+    def values(self) -> OwnBucket:
         return OwnBucket(self.aws.storage.name or self.names.bucket, self.names.region)
 
     @property

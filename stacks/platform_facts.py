@@ -3,7 +3,6 @@ line know it alike, without asking the platform or the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,14 @@ class OwnBucket:
 
 
 @dataclass(frozen=True)
+class OwnContainer:
+    """The blob container of Azure that a stack makes for stored values."""
+
+    account: str
+    name: str
+
+
+@dataclass(frozen=True)
 class PlatformFacts:
     """A platform that makes nothing of its own; others say otherwise in ``stacks/<platform>_facts.py``."""
 
@@ -31,13 +38,8 @@ class PlatformFacts:
         return None
 
     @property
-    def bucket(self) -> OwnBucket | None:
+    def values(self) -> OwnBucket | OwnContainer | None:
         """Where stored values go when the settings name no other place."""
-        return None
-
-    def store_variables(self, prefix: str) -> Mapping[str, str] | None:
-        """By which code stores values in a place of the stack's own that is no bucket of S3, below ``prefix``: which of
-        the IO managers of ``asset_values.io_manager``, and what it has to know. None: there is no such place."""
         return None
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from dataclasses import replace
 
 from agent.azure_spec import AzureAgentSpec
 from agent.docker_spec import DockerAgentSpec
@@ -20,8 +21,8 @@ from stacks.standby import standing_by
 def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLocationFolder, ...]) -> Platform:
     """Raises the platform's own errors, such as a Docker engine that does not answer, or credentials of another AWS
     account, and ``ToolchainError`` for an SDK that is not installed."""
-    agent = who.settings.agent
-    match standing_by(agent) if who.settings.stands_by else agent:
+    who = _as_it_stands(who)
+    match who.settings.agent:
         case LocalAgentSpec() as spec:
             from stacks.local import LocalPlatform
 
@@ -48,3 +49,11 @@ def platform_of(who: StackIdentity, workspace: Workspace, folders: tuple[CodeLoc
 def load(kind: str) -> None:
     """Import the module of the platform of agents of this ``kind``, with its SDK, before ``platform_of`` does."""
     import_module(f"stacks.{kind}")
+
+
+def _as_it_stands(who: StackIdentity) -> StackIdentity:
+    """With the agent that is to be made, so that no platform can make another."""
+    settings = who.settings
+    if not settings.stands_by:
+        return who
+    return replace(who, settings=settings.model_copy(update={"agent": standing_by(settings.agent)}))

@@ -9,19 +9,19 @@ from typing import Any, Final
 
 from hybrid.delivery.document import CONTEXTS
 from stacks.identity import StackIdentity
-from stacks.platform_facts import facts_of
+from stacks.platform_facts import OwnBucket, OwnContainer, facts_of
 
 MODULE_VARIABLE: Final = "DAGSTER_DEFAULT_IO_MANAGER_MODULE"
 """Read by Dagster wherever a definition names no IO manager (dagster/_core/definitions/job_definition.py)."""
 ATTRIBUTE_VARIABLE: Final = "DAGSTER_DEFAULT_IO_MANAGER_ATTRIBUTE"
 
 _MODULE: Final = "asset_values.io_manager"
-_ATTRIBUTES: Final = {"bucket": "s3_pickle_io_manager", "folder": "folder_pickle_io_manager"}
 
 
 @dataclass(frozen=True)
 class StoredValuesPlace:
-    """A bucket with a prefix, or a folder of this machine: exactly one of ``bucket`` and ``folder``."""
+    """A bucket, or a container of a storage account, with a prefix; or a folder of this machine: exactly one of
+    ``bucket``, ``container`` and ``folder``."""
 
     bucket: str | None = None
     prefix: str = ""
@@ -32,32 +32,57 @@ class StoredValuesPlace:
     """None: AWS's own."""
     folder: str | None = None
     """Absolute."""
+    account: str | None = None
+    """The container's."""
+    container: str | None = None
 
     @property
     def url(self) -> str:
-        """``s3://bucket/prefix``, or the folder's path."""
+        """``s3://bucket/prefix``, ``abfss://container@account.dfs.core.windows.net/prefix`` or the folder's path."""
         if self.folder is not None:
             return self.folder
+        if self.container is not None:
+            return f"abfss://{self.container}@{self.account}.dfs.core.windows.net/{self.prefix}".rstrip("/")
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """By which code finds it: which of the IO managers of ``asset_values.io_manager``, and what that reads."""
+        if self.folder is not None:
+            return {ATTRIBUTE_VARIABLE: "folder_pickle_io_manager", "ASSET_VALUES_FOLDER": self.folder}
+        if self.container is not None:
+            manager, said = "adls2_pickle_io_manager", {"ACCOUNT": self.account, "CONTAINER": self.container}
+        else:
+            manager = "s3_pickle_io_manager"
+            said = {"BUCKET": self.bucket, "REGION": self.region, "ENDPOINT": self.endpoint}
+        given = {f"ASSET_VALUES_{name}": value for name, value in {**said, "PREFIX": self.prefix}.items()}
+        return {ATTRIBUTE_VARIABLE: manager, **{name: value for name, value in given.items() if value is not None}}
 
 
 def stored_values_place(who: StackIdentity) -> StoredValuesPlace | None:
     """Where values are to be copied to, whether code loads from there yet or not.
 
-    The stack's own bucket on ECS, unless the settings name another place. None: the settings of a stack elsewhere name
-    none, or a folder that is in containers, which nothing outside of them reaches; and the storage of an Azure stack,
-    which nothing here copies to yet.
+    The stack's own bucket on ECS and its container in Azure, unless the settings name another place. None: the settings
+    of a stack elsewhere name none, or a folder that is in containers, which nothing outside of them reaches.
     """
-    settings = who.settings.asset_values
+    place = _place(who)
+    return None if place is not None and place.folder is not None and who.settings.agent.needs_images else place
+
+
+def _place(who: StackIdentity) -> StoredValuesPlace | None:
+    """Where code stores values, also where nothing outside of its containers reaches."""
+    settings, own = who.settings.asset_values, facts_of(who).values
     if settings.folder is not None:
-        return StoredValuesPlace(folder=settings.folder) if not who.settings.agent.needs_images else None
-    own = facts_of(who).bucket
-    if own is not None:
-        region = settings.region or (own.region if settings.endpoint is None else None)
-        return StoredValuesPlace(settings.bucket or own.name, settings.prefix, region, settings.endpoint)
-    if settings.bucket is None:
-        return None
-    return StoredValuesPlace(settings.bucket, settings.prefix, settings.region, settings.endpoint)
+        return StoredValuesPlace(folder=settings.folder)
+    if settings.container is not None:
+        return StoredValuesPlace(account=settings.account, container=settings.container, prefix=settings.prefix)
+    if isinstance(own, OwnContainer) and settings.bucket is None:
+        return StoredValuesPlace(account=own.account, container=own.name, prefix=settings.prefix)
+    region, bucket = settings.region, settings.bucket
+    if isinstance(own, OwnBucket):
+        bucket = bucket or own.name
+        region = region or (own.region if settings.endpoint is None else None)
+    return None if bucket is None else StoredValuesPlace(bucket, settings.prefix, region, settings.endpoint)
 
 
 def stored_values_writer(who: StackIdentity) -> tuple[str, str] | None:
@@ -72,25 +97,12 @@ def stored_value_variables(who: StackIdentity) -> dict[str, str]:
     They go to code from the agent's side and are no variables of Dagster+: Serverless would take those, too, and read
     from the new place before anything is there.
     """
-    settings = who.settings.asset_values
-    if not settings.io_manager:
+    if not who.settings.asset_values.io_manager:
         return {}
-    chosen = {MODULE_VARIABLE: _MODULE, ATTRIBUTE_VARIABLE: _ATTRIBUTES[settings.kind]}
-    if settings.folder is not None:
-        return {**chosen, "ASSET_VALUES_FOLDER": settings.folder}
-    own = facts_of(who).store_variables(settings.prefix)
-    if own is not None and settings.bucket is None:
-        return {**chosen, **own}
-    place = stored_values_place(who)
-    if place is None or place.bucket is None:
+    place = _place(who)
+    if place is None:
         raise TypeError("settings with an IO manager have a bucket or a folder: Settings holds it")
-    said = {
-        "ASSET_VALUES_BUCKET": place.bucket,
-        "ASSET_VALUES_PREFIX": place.prefix,
-        "ASSET_VALUES_REGION": place.region,
-        "ASSET_VALUES_ENDPOINT": place.endpoint,
-    }
-    return {**chosen, **{name: value for name, value in said.items() if value is not None}}
+    return {MODULE_VARIABLE: _MODULE, **place.variables}
 
 
 def in_context(who: StackIdentity, document: Mapping[str, Any]) -> dict[str, Any]:

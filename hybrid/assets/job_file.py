@@ -15,6 +15,8 @@ from hybrid.delivery.catalog import CodeLocationFolder
 from hybrid.errors import SettingsError
 
 NAME: Final = "copy_stored_values"
+_S3: Final = "s3://"
+_BLOBS: Final = "abfss://"
 Standing = Literal["new", "same", "outdated", "edited"]
 """``outdated``: as it was once written. ``edited``: somebody changed it, or it was never written by this."""
 
@@ -32,7 +34,7 @@ credentials of the run. Writes: the same credentials of the run."""
 
 @dataclass(frozen=True)
 class JobPlace:
-    """Where values are copied to. ``url``: ``s3://bucket/prefix`` or a folder; the rest is of S3 alone."""
+    """Where values are copied to. ``url``: of a bucket or a container, or a folder; the rest is of S3 alone."""
 
     url: str
     region: str | None = None
@@ -83,12 +85,7 @@ def _path(location: CodeLocationFolder) -> tuple[PurePosixPath, str | None]:
 
 
 def _text(place: JobPlace, from_serverless: bool) -> str:
-    writes = (
-        "the role below, of your account, which the task takes for an hour at a time"
-        if place.role_arn
-        else "the task's own credentials, which the bucket has to let in"
-    )
-    told = (_SERVERLESS if from_serverless else _HERE).format(name=NAME, writes=writes)
+    told = (_SERVERLESS if from_serverless else _HERE).format(name=NAME, writes=_writes(place))
     header = "\n".join(textwrap.wrap(told, 100, break_long_words=False, break_on_hyphens=False))
     return (
         f'"""Jobs that copy what this location\'s assets have stored, and load some of it there to see.\n\n{header}\n\n'
@@ -100,26 +97,47 @@ def _text(place: JobPlace, from_serverless: bool) -> str:
     )
 
 
+def _writes(place: JobPlace) -> str:
+    if place.role_arn:
+        return "the role below, of your account, which the task takes for an hour at a time"
+    if place.url.startswith(_BLOBS):
+        return (
+            "the service principal that AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET name, with the role "
+            "Storage Blob Data Contributor on the container"
+        )
+    return "the task's own credentials, which the bucket has to let in"
+
+
 def _imports(place: JobPlace) -> str:
-    if place.url.startswith("s3://"):
-        return "from asset_values import S3Place, copy_stored_values_job, verify_stored_values_job\n"
-    return "from pathlib import Path\n\nfrom asset_values import copy_stored_values_job, verify_stored_values_job\n"
+    kind = "S3Place" if place.url.startswith(_S3) else "BlobPlace" if place.url.startswith(_BLOBS) else None
+    names = "copy_stored_values_job, verify_stored_values_job"
+    if kind is not None:
+        return f"from asset_values import {kind}, {names}\n"
+    return f"from pathlib import Path\n\nfrom asset_values import {names}\n"
 
 
 def _destination(place: JobPlace) -> str:
-    if not place.url.startswith("s3://"):
-        return f"Path({_quoted(place.url)})"
-    bucket, _, prefix = place.url.removeprefix("s3://").partition("/")
-    given = {
-        "bucket": bucket,
-        "prefix": prefix,
-        "region": place.region,
-        "endpoint": place.endpoint,
-        "role_arn": place.role_arn,
-        "external_id": place.external_id,
-    }
+    if place.url.startswith(_S3):
+        bucket, _, prefix = place.url.removeprefix(_S3).partition("/")
+        return _call(
+            "S3Place",
+            bucket=bucket,
+            prefix=prefix,
+            region=place.region,
+            endpoint=place.endpoint,
+            role_arn=place.role_arn,
+            external_id=place.external_id,
+        )
+    if place.url.startswith(_BLOBS):
+        container, _, rest = place.url.removeprefix(_BLOBS).partition("@")
+        host, _, prefix = rest.partition("/")
+        return _call("BlobPlace", account=host.partition(".")[0], container=container, prefix=prefix)
+    return f"Path({_quoted(place.url)})"
+
+
+def _call(what: str, **given: str | None) -> str:
     lines = "".join(f"        {name}={_quoted(value)},\n" for name, value in given.items() if value)
-    return f"S3Place(\n{lines}    )"
+    return f"{what}(\n{lines}    )"
 
 
 def _quoted(text: str) -> str:

@@ -9,62 +9,68 @@ from urllib.parse import unquote, urlsplit
 
 from asset_values.ends import End, place_end
 from asset_values.faults import Fault, FaultKind
-from asset_values.stores.places import S3Place
+from asset_values.stores.places import BlobPlace, S3Place, place_of_url
+from hybrid.azure.libraries import require_libraries
 from hybrid.errors import UsageError, ValuesNotCopiedError
 from hybrid.plus.agent_headers import agent_headers
 
 if TYPE_CHECKING:
+    from asset_values.stores.blob import BlobStore
     from asset_values.stores.folder import FolderStore
     from asset_values.stores.presigned import PresignedStore
     from asset_values.stores.s3 import S3Store
     from hybrid.plus import Endpoint
     from hybrid.redaction import Token
 
-_S3: Final = "s3://"
+_URLS: Final = ("s3://", "abfss://")
+_FORMS: Final = "s3://BUCKET/PREFIX, abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX"
 _FILE: Final = "file://"
 _AT: Final = " at "
 
 
 @dataclass(frozen=True)
 class Place:
-    """A bucket or a folder of this machine."""
+    """A bucket of S3, a container of Azure, or a folder of this machine."""
 
-    where: S3Place | Path
+    where: S3Place | BlobPlace | Path
 
     @classmethod
     def of(
         cls, text: str, *, endpoint: str | None = None, region: str | None = None, option: str = "--endpoint"
     ) -> Place:
-        """From ``s3://bucket/prefix`` or a path; ``endpoint``: of another store with S3's API, by this ``option``.
-        Raises UsageError."""
-        if not text.startswith(_S3):
+        """From the address of a bucket or a container, or a path; ``endpoint``: of another store with the same API, by
+        this ``option``; ``region``: a bucket's. Raises UsageError."""
+        if not text.startswith(_URLS):
             if "://" in text:
                 raise UsageError(
                     f"'{text}' is no place for stored values.",
-                    next_step=f"name s3://BUCKET/PREFIX (with {option} URL for another store that speaks S3) or a "
-                    "folder of this machine.",
+                    next_step=f"name {_FORMS} (with {option} URL for another store that speaks S3) or a folder of this "
+                    "machine.",
                 )
             if endpoint is not None:
                 raise UsageError(
-                    f"{option} is for places on S3.", next_step="leave it out, or name s3://BUCKET/PREFIX."
+                    f"{option} is for places on S3 or in Azure.", next_step=f"leave it out, or name {_FORMS}."
                 )
             return cls(Path(text).expanduser().absolute())
         try:
-            return cls(replace(S3Place.of_url(text), endpoint=endpoint, region=region))
+            place = place_of_url(text)
+            if isinstance(place, S3Place):
+                return cls(replace(place, endpoint=endpoint, region=region))
+            return cls(replace(place, endpoint=endpoint))
         except ValueError as error:
             raise UsageError(
-                f"'{text}' is no place for stored values.", why=str(error), next_step="name s3://BUCKET/PREFIX."
+                f"'{text}' is no place for stored values.", why=str(error), next_step=f"name {_FORMS}."
             ) from None
 
     @classmethod
     def named(cls, name: str) -> Place | None:
-        """The place that a manifest calls so; None when it is no bucket and no folder."""
+        """The place that a manifest calls so; None when it is no bucket, no container and no folder."""
         if name.startswith(_FILE):
             return cls(Path(unquote(urlsplit(name).path)))
-        if not name.startswith(_S3):
+        if not name.startswith(_URLS):
             return None
         url, _, endpoint = name.partition(_AT)
-        return cls(replace(S3Place.of_url(url), endpoint=endpoint or None))
+        return cls(replace(place_of_url(url), endpoint=endpoint or None))
 
     @property
     def name(self) -> str:
@@ -76,14 +82,16 @@ class Place:
     def end(self) -> End:
         return place_end(self.where)
 
-    def opened(self, threads: int, *, to_write: bool) -> S3Store | FolderStore:
+    def opened(self, threads: int, *, to_write: bool) -> S3Store | BlobStore | FolderStore:
         """Its store, asked whether it can be used at all before anything is done. A folder to write to is made.
 
-        Raises ``UsageError`` for a folder to read that is not there, ``ValuesNotCopiedError`` for a bucket that is not
-        there, is elsewhere, or may not be used.
+        Raises ``UsageError`` for a folder to read that is not there, ``ValuesNotCopiedError`` for a bucket or container
+        that is not there, is elsewhere, or may not be used, ``ToolchainError`` without Azure's libraries for the last.
         """
         if isinstance(self.where, Path):
             _require_folder(self.where, to_write=to_write)
+        if isinstance(self.where, BlobPlace):
+            require_libraries()
         store = self.end.opened(threads)
         check = getattr(store, "check", None)
         if check is not None:
@@ -116,8 +124,8 @@ def unusable(name: str, fault: Fault) -> ValuesNotCopiedError:
     steps = {
         FaultKind.DENIED: f"give the credentials {fault.action or 'the rights'} there (docs/assets.md), or use others.",
         FaultKind.EXPIRED: "log in anew and run the same command again.",
-        FaultKind.MISPLACED: "name a bucket that is there; `hybrid up` makes a stack's own. AWS_DEFAULT_REGION says "
-        "the region of another store than the stack's.",
+        FaultKind.MISPLACED: "name a bucket or container that is there; `hybrid up` makes a stack's own. "
+        "AWS_DEFAULT_REGION says the region of another store than the stack's.",
         FaultKind.FULL: "make room, or name another place by --to.",
     }
     return ValuesNotCopiedError(
@@ -136,5 +144,5 @@ def _require_folder(path: Path, *, to_write: bool) -> None:
     except OSError as error:
         raise UsageError(
             f"{path} cannot be used: {error.strerror}.",
-            next_step="name a folder of this machine, or s3://BUCKET/PREFIX.",
+            next_step=f"name a folder of this machine, or {_FORMS}.",
         ) from None

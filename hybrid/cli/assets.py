@@ -19,6 +19,7 @@ from hybrid.workspace import Workspace
 if TYPE_CHECKING:
     from asset_values.copier import CopyOptions, Outcome
     from asset_values.model import Source
+    from asset_values.stores.blob import BlobStore
     from asset_values.stores.folder import FolderStore
     from asset_values.stores.s3 import S3Store
     from hybrid.assets.places import Place, Presigned
@@ -39,12 +40,20 @@ app = typer.Typer(
 StackName = Annotated[str, typer.Argument(help="The stack: a file stacks/Pulumi.STACK.yaml.", metavar="STACK")]
 From = Annotated[
     str | None,
-    typer.Option("--from", help="s3://BUCKET/PREFIX or a folder, where you can reach it; else Serverless's own."),
+    typer.Option("--from", help="Bucket, container or folder, where you can reach it; else Serverless's own."),
 ]
-To = Annotated[str | None, typer.Option("--to", help="s3://BUCKET/PREFIX or a folder; else the stack's own place.")]
-Endpoint = Annotated[str | None, typer.Option("--endpoint", help="Of --to, for another store that speaks S3.")]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        help="s3://BUCKET/PREFIX, abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX, a folder; else the stack's.",
+    ),
+]
+Endpoint = Annotated[
+    str | None, typer.Option("--endpoint", help="Of --to, for another store that speaks S3 or as Azure's.")
+]
 FromEndpoint = Annotated[
-    str | None, typer.Option("--from-endpoint", help="Of --from, for another store that speaks S3.")
+    str | None, typer.Option("--from-endpoint", help="Of --from, for another store that speaks S3 or as Azure's.")
 ]
 Only = Annotated[str | None, typer.Option("--only", help="Some assets, in Dagster's selection syntax.")]
 Rate = Annotated[float | None, typer.Option("--rate", help="Values a second at most.", min=0.01)]
@@ -71,7 +80,7 @@ class Ground:
     def destination(self) -> Place:
         return self.survey.destination
 
-    def listed(self, threads: int) -> S3Store | FolderStore | None:
+    def listed(self, threads: int) -> S3Store | BlobStore | FolderStore | None:
         """The source's store where it can be listed."""
         from hybrid.assets.places import Presigned
 
@@ -306,7 +315,7 @@ def _destination(who: StackIdentity, to: str | None, endpoint: str | None) -> Pl
     if place is None:
         raise UsageError(
             f"The stack '{who.stack}' has no place for stored values.",
-            next_step="give --to s3://BUCKET/PREFIX or a folder, or set `hybrid:assetValues` in the stack file.",
+            next_step="give --to (a bucket, a container or a folder), or set `hybrid:assetValues` in the stack file.",
         )
     return place
 

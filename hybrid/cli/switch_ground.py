@@ -65,6 +65,7 @@ def switching_of(
     from hybrid.cli.console import note, notes
     from hybrid.cli.switch_table import StepTable
     from hybrid.switch.claim import only_one_here
+    from hybrid.switch.platform_times import agent_seconds
     from hybrid.switch.run import Switching
     from hybrid.switch.stack_work import journal_of
 
@@ -76,7 +77,12 @@ def switching_of(
                 with table.aside():
                     typer.confirm(question, abort=True, err=True)
 
-        asked = replace(choices, ask=ask, poll_seconds=0.3 if work.who.endpoint.is_loopback else choices.poll_seconds)
+        asked = replace(
+            choices,
+            ask=ask,
+            poll_seconds=0.3 if work.who.endpoint.is_loopback else choices.poll_seconds,
+            agent_seconds=max(choices.agent_seconds, agent_seconds(work.who.settings.agent.kind)),
+        )
         with only_one_here(work.workspace.private, work.organization):
             yield Switching(work, journal_of(work.who), asked, note, table)
 

@@ -18,6 +18,7 @@ from hybrid.workspace import Workspace
 if TYPE_CHECKING:
     from hybrid.switch.fixes.catalogue import Fixes
     from hybrid.switch.fixes.fix import Executor, Wishes
+    from hybrid.switch.fixes.secret_store import SecretStore
     from hybrid.switch.inspection import Inspection
     from hybrid.switch.plan import Plan
     from hybrid.switch.planning import StackFacts
@@ -54,9 +55,12 @@ def plan(
     executor: Annotated[
         Executors | None, typer.Option(help="What takes the place of non-isolated runs. Default: no code is edited.")
     ] = None,
-    secrets_manager: Annotated[
+    own_secrets: Annotated[
         bool,
-        typer.Option("--secrets-manager", help="Plan secrets for AWS Secrets Manager. Default: Dagster+ keeps them."),
+        typer.Option(
+            "--own-secrets/--dagster-plus-secrets",
+            help="Plan secrets for AWS Secrets Manager, or Secrets of the cluster. Default: Dagster+ keeps them.",
+        ),
     ] = False,
     convert: Annotated[
         bool, typer.Option("--convert", help="Say a dagster_cloud.yaml as the files of dg projects.")
@@ -82,7 +86,7 @@ def plan(
     who = identity(workspace, stack)
     root = (repository or workspace.root).resolve()
     found = _inspection(who, root, inspection)
-    wishes = _wishes(workspace, who, root, found, executor.value if executor else None, secrets_manager, convert)
+    wishes = _wishes(workspace, who, root, found, executor.value if executor else None, own_secrets, convert)
     fixes, files = _fixes(root, found, wishes)
     written: tuple[str, ...] = ()
     if write:
@@ -143,26 +147,42 @@ def _wishes(
     root: Path,
     found: Inspection,
     executor: Executor | None,
-    secrets_manager: bool,
+    own_secrets: bool,
     convert: bool,
 ) -> Wishes:
     from hybrid.switch.finding import FindingKind
     from hybrid.switch.fixes.fix import Wishes
 
-    aws = who.settings.aws
+    store = _secret_store(who)
+    if own_secrets and store is None:
+        raise UsageError(
+            f"The platform of the stack '{who.stack}' gives code no secrets of its own.",
+            why="Dagster's launcher there has no setting for them.",
+            next_step="leave --own-secrets away: Dagster+ keeps them, and gives them to code there as well.",
+        )
     has_workflows = any(each.kind is FindingKind.SERVERLESS_WORKFLOW for each in found.findings)
     return Wishes(
         stack=who.stack,
         executor=executor,
-        secrets_manager=secrets_manager,
+        secret_store=store,
+        moves_secrets=own_secrets,
         convert=convert,
         apart=root != workspace.root.resolve(),
         io_manager=who.settings.asset_values.io_manager,
         folders={each.name: each.folder for each in found.repository.locations} if found.repository else {},
-        account=aws.account if aws else None,
-        region=aws.region if aws else None,
         workflows=_workflows(workspace, who.stack) if has_workflows else {},
     )
+
+
+def _secret_store(who: StackIdentity) -> SecretStore | None:
+    from hybrid.engine.secret_places import aws_place, cluster_place
+    from hybrid.switch.fixes.secret_store import ClusterSecrets, SecretsManager
+
+    if (place := aws_place(who)) is not None:
+        return SecretsManager(who.stack, *place)
+    if (cluster := cluster_place(who)) is not None:
+        return ClusterSecrets(who.stack, *cluster)
+    return None
 
 
 def _workflows(workspace: Workspace, stack: str) -> Mapping[str, Mapping[str, str]]:
@@ -193,9 +213,10 @@ def _fixes(root: Path, found: Inspection, wishes: Wishes) -> tuple[Fixes, list[B
 def _facts(workspace: Workspace, who: StackIdentity) -> StackFacts:
     from hybrid.cli.console import note
     from hybrid.engine.stack import Stack
+    from hybrid.engine.stored_values import stored_values_place
     from hybrid.switch.planning import StackFacts
 
-    settings = who.settings
+    settings, place = who.settings, stored_values_place(who)
     served: tuple[str, ...] = ()
     try:
         served = tuple(each.name for each in Stack.read(workspace, who.stack).folders)
@@ -208,6 +229,7 @@ def _facts(workspace: Workspace, who: StackIdentity) -> StackFacts:
         settings.phase,
         settings.asset_values.io_manager,
         settings.agent.needs_images,
+        None if place is None else place.url,
     )
 
 

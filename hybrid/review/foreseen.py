@@ -10,6 +10,7 @@ from hybrid.engine.events import UNKNOWN, AgentRestarts, Event, StepEnded
 from hybrid.redaction import redact
 from hybrid.review.document import IamChange, ImageReview, Operation, Restart, Step
 from hybrid.review.iam import attached_policy, policy_change
+from hybrid.review.rights import rights_change
 
 _OPERATIONS: Final[Mapping[str, Operation]] = {
     "create": "create",
@@ -52,8 +53,7 @@ class Foreseen:
         self.steps.append(step)
         if event.resource.kind == "LocationImage":
             self._image(event, step)
-        if ("::aws:" in event.urn or "$aws:" in event.urn) and event.resource.kind not in _OF_OTHER_POLICIES:
-            self._policies(event)
+        self._rights(event)
 
     @property
     def restarts(self) -> tuple[Restart, ...]:
@@ -81,12 +81,20 @@ class Foreseen:
             )
         )
 
-    def _policies(self, event: StepEnded) -> None:
+    def _rights(self, event: StepEnded) -> None:
         old, new = ((each or {}).get("inputs") or {} for each in (event.old, event.new))
         if event.operation == "keep":
             return  # it leaves the state and goes on to grant what it grants
         if event.operation in ("delete", "discard"):
             new = {}
+        if ("::aws:" in event.urn or "$aws:" in event.urn) and event.resource.kind not in _OF_OTHER_POLICIES:
+            self._policies(event, old, new)
+        type_ = event.urn.split("::")[2].rpartition("$")[2] if event.urn.count("::") > 2 else ""
+        change = rights_change(str(event.resource), type_, old, new, unknown=UNKNOWN)
+        if change is not None:
+            self.iam.append(change)
+
+    def _policies(self, event: StepEnded, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         name = str(event.resource)
         changes = [policy_change(name, old.get(key), new.get(key), unknown=UNKNOWN) for key in _POLICIES]
         if event.resource.kind.endswith("PolicyAttachment"):

@@ -174,7 +174,7 @@ class _Work:
             )
         if new.asked:
             named = ", ".join(sorted({each.rpartition(":")[2] for each in new.asked}))
-            self._says("preview", f"What the program looks up in AWS or in other stacks was made up: {named}.")
+            self._says("preview", f"What the program looks up in a cloud or in other stacks was made up: {named}.")
         if any(self._is_below(path, _HOW_IMAGES_ARE_BUILT, changes) for path in changes.paths):
             self._says("images", "The change is also in how images are built, which only a build tells.")
 

@@ -39,7 +39,8 @@ class Choices:
     """Half an hour, as `hybrid switch drain`: nobody knows how long runs take."""
     agent_seconds: float = 90
     """How long a Hybrid agent is waited for while the deployment is SERVERLESS; whether Dagster+ shows one then is not
-    known. 90: a task on ECS is up in a minute, and a heartbeat comes every 30 s."""
+    known. 90: a task on ECS is up in a minute, and a heartbeat comes every 30 s. More where agents start slower
+    (``hybrid.switch.platform_times.agent_seconds``)."""
     switch_seconds: float = 600
     """How long an agent type is tried to be changed while Dagster+ does not answer as it should."""
     click_seconds: float = 3600

@@ -39,6 +39,8 @@ class StackFacts:
     io_manager: bool
     needs_images: bool = True
     """Whether its agent runs locations from images alone."""
+    values_place: str | None = None
+    """Where stored values are copied to; None: the stack has no place for them."""
 
 
 def plan_of(
@@ -168,6 +170,16 @@ def _prerequisites(
         State.UNKNOWN,
         "A preview is not made by a plan.",
         f"`hybrid preview {stack.stack}` shows what the first step will make; the switch itself begins with it.",
+    )
+    yield Prerequisite(
+        "values_place",
+        State.MISSING if stack.values_place is None else State.OK,
+        f"Stored values go to {stack.values_place}."
+        if stack.values_place
+        else "The stack has no place for stored values: the step copy_values would end the walk.",
+        ""
+        if stack.values_place
+        else "Name a bucket or a container in `hybrid:assetValues`, or switch with --no-values if none are needed.",
     )
     yield Prerequisite(
         "values_copied",

@@ -31,6 +31,14 @@ _TIMES: Final = {
 _SLOWEST: Final = _TIMES["azure"]
 
 
+_LEAST_FOR_AGENT: Final = 90.0
+
+
+def agent_seconds(platform: str) -> float:
+    """How long a switch waits to see an agent of that kind RUNNING, before anything depends on it."""
+    return max(_LEAST_FOR_AGENT, times_on(platform).heartbeat[1])
+
+
 def times_on(platform: str) -> PlatformTimes:
     """``platform``: the kind of the agent. One that nothing is said of is taken for the slowest that is known."""
     return _TIMES.get(platform, _SLOWEST)

@@ -98,7 +98,7 @@ def _on_docker(
         "registry": {"address": registry},
         "images": {name: images[name] for name in _OF_IMAGES if name in images},
     }
-    if kind in ("docker", "ecs") and given.get("pins"):
+    if given.get("pins"):
         made["pins"] = dict(given["pins"])
     return made
 

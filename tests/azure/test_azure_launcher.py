@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 import yaml
 from dagster import DagsterInstance
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
+from dagster_azure.blob import AzureBlobComputeLogManager
 from dagster_azure.container_apps.container_context import AcaContainerContext
 from dagster_cloud.instance import DagsterCloudAgentInstance
+from dagster_cloud.storage.compute_logs import CloudComputeLogManager
 from dagster_cloud.workspace.aca import AcaUserCodeLauncher
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 
 from agent.azure_launcher import AzureCodePlace
 from agent.azure_spec import AzureAgentSpec
-from agent.azure_task import AzureAgentText, dagster_yaml
+from agent.azure_task import AzureAgentText, LogsContainer, dagster_yaml
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE
 
 pytestmark = pytest.mark.contracts
@@ -33,7 +36,9 @@ PLACE = AzureCodePlace(
     identity_id="/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/code",
     identity_client_id="c0de",
 )
-SAID = AzureAgentText("hybrid-prod", "prod", "https://acme.agent.dagster.cloud", "a6e47")
+SAID = AzureAgentText(
+    "hybrid-prod", "prod", "https://acme.agent.dagster.cloud", "a6e47", logs=LogsContainer("acmevalues", "logs")
+)
 CPUS = some.integers(1, 16).map(lambda quarters: quarters / 4)
 CHOICES: dict[str, some.SearchStrategy[Any]] = {
     "branchDeployments": some.booleans(),
@@ -46,7 +51,7 @@ CHOICES: dict[str, some.SearchStrategy[Any]] = {
     "runTimeoutSeconds": some.integers(60, 86400),
     "environment": some.just({"STAGE": "prod"}),
     "isolated": some.booleans(),
-    "computeLogs": some.sampled_from(["dagster-plus", "off"]),
+    "computeLogs": some.sampled_from(["dagster-plus", "container", "off"]),
     "agentMetrics": some.booleans(),
     "codeServerMetrics": some.booleans(),
 }
@@ -94,6 +99,11 @@ def test_dagster_loads_every_rendering_and_reads_what_was_meant(home: Path, spec
         assert variables[AGENT_TOKEN_VARIABLE] == TOKEN, "code has no other way to it"
         assert variables["AZURE_CLIENT_ID"] == "c0de"
         assert set(spec.environment) <= set(variables)
+        kinds = {"container": AzureBlobComputeLogManager, "off": NoOpComputeLogManager}
+        manager: Any = instance.compute_log_manager
+        assert type(manager) is kinds.get(spec.compute_logs, CloudComputeLogManager)
+        if isinstance(manager, AzureBlobComputeLogManager):
+            assert (manager._storage_account, manager._container) == ("acmevalues", "logs")
 
 
 def _context(launcher: Any) -> AcaContainerContext:

@@ -178,6 +178,27 @@ def test_values_outlive_the_stack_and_so_does_the_group_that_holds_them() -> Non
     assert not gone.named("group").options.retain_on_delete
 
 
+def test_output_of_steps_goes_to_a_container_of_its_own_that_code_may_write() -> None:
+    made = record(agent={"kind": "azure", "computeLogs": "container"})
+    containers = {each.inputs["containerName"] for each in made.of(f"{NATIVE}storage:BlobContainer")}
+    assert containers == {"asset-values", "compute-logs"}
+    assert made.named("storage-compute-logs").options.retain_on_delete, "it stays with the account"
+    scopes = [each.inputs["scope"] for each in made.of(f"{NATIVE}authorization:RoleAssignment")]
+    (logs,) = [scope for scope in scopes if "compute-logs" in scope]
+    (granted,) = [e for e in made.of(f"{NATIVE}authorization:RoleAssignment") if e.inputs["scope"] == logs]
+    assert granted.inputs["principalId"] == "principal-of-hybrid-prod-code", "runs write it, not the agent"
+    text = next(each["value"] for each in container(made)["env"] if each["name"] == "HYBRID_DAGSTER_YAML")
+    told = yaml.safe_load(text)["compute_logs"]
+    assert told["class"] == "AzureBlobComputeLogManager"
+    assert told["config"]["container"] == "compute-logs"
+    assert told["config"]["storage_account"] == made.named("storage-account").inputs["accountName"]
+    usual = record()
+    assert len(usual.of(f"{NATIVE}storage:BlobContainer")) == 1, "nothing is made that nobody asked for"
+    there = record({"storage": {"account": "acmevalues"}}, agent={"kind": "azure", "computeLogs": "container"})
+    scopes = [each.inputs["scope"] for each in there.of(f"{NATIVE}authorization:RoleAssignment")]
+    assert any(each.endswith("/acmevalues/blobServices/default/containers/compute-logs") for each in scopes)
+
+
 def test_what_is_there_already_is_used_and_not_made() -> None:
     network = (
         f"/subscriptions/{SUBSCRIPTION}/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/n/subnets/s"

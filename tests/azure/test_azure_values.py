@@ -30,7 +30,10 @@ def test_code_is_told_of_the_stacks_container_by_its_document() -> None:
     assert told["ASSET_VALUES_ACCOUNT"].startswith("hybridprod"), "the account that the program makes"
     document = in_context(who, {"location_name": "hello"})
     assert f"ASSET_VALUES_ACCOUNT={told['ASSET_VALUES_ACCOUNT']}" in document["container_context"]["aca"]["env_vars"]
-    assert stored_values_place(who) is None, "nothing copies there yet"
+    place = stored_values_place(who)
+    assert place is not None
+    account = told["ASSET_VALUES_ACCOUNT"]
+    assert place.url == f"abfss://asset-values@{account}.dfs.core.windows.net/assets", "where a copy goes, too"
 
 
 def test_a_place_that_is_there_is_told_and_a_role_of_aws_refused() -> None:

@@ -13,6 +13,7 @@ import pytest
 from hybrid.plus import Endpoint, PlusClient
 from hybrid.redaction import Token
 from tests.aws.moto_server import REGION, Moto
+from tests.azure.azurite import ACCOUNT, Azurite, IdentityEndpoint, Tokens
 from tests.emulated.checkout import HYBRID, Answer, until
 from tests.emulated.test_serverless import PROJECT, Plus, environment, plus
 
@@ -256,6 +257,42 @@ def test_values_go_to_s3_and_a_bucket_that_is_not_there_is_said_before_anything(
     missing = team.run("verify", "move", **keys)
     assert missing.code == 14
     assert "customers: missing" in missing.err
+
+
+def test_values_go_to_azure_by_the_identity_that_its_tools_find(team: Team, tmp_path: Path) -> None:
+    pytest.importorskip("azure.storage.blob", reason="`make azure` installs Azure's libraries")
+    team.forget()
+    with Azurite(tmp_path, tls=True) as azure, IdentityEndpoint() as identity:
+        login = {**identity.variables, "REQUESTS_CA_BUNDLE": str(azure.certificate)}
+        place = f"abfss://asset-values@{ACCOUNT}.dfs.core.windows.net/assets"
+        to = ["--to", place, "--endpoint", azure.endpoint, "--yes", "--allow-rest"]
+        absent = team.run("copy", "move", *to, **login)
+        assert absent.code == 14, absent.err
+        assert "container" in absent.err
+        container = azure.container("asset-values", Tokens())
+        plan = team.run("plan", "move", *to[:4], **login)
+        assert plan.code == 0, plan.err
+        assert list(container.list_blobs()) == [], "a plan writes nothing"
+        slow = team.began("copy", "move", *to, "--rate", "0.5", "--threads", "1", **login)
+        until(lambda: list(container.list_blobs()), seconds=60, what="a first value is copied")
+        slow.kill()
+        slow.communicate()
+        assert len(list(container.list_blobs())) < len(STORED), "it was killed too late"
+        assert team.run("copy", "move", *to, **login).code == 0
+        found = {blob.name.removeprefix("assets/") for blob in container.list_blobs()}
+        assert found == STORED
+        for key in STORED:
+            assert container.download_blob(f"assets/{key}").readall() == at_source(team, key), "a byte is another"
+        assert team.run("verify", "move", **login).code == 0
+        container.delete_blob("assets/customers")
+        missing = team.run("verify", "move", **login)
+        assert missing.code == 14
+        assert "customers: missing" in missing.err
+        assert identity.asked, "nobody asked for a token"
+        nobody = team.run("copy", "move", *to, **{**login, "IDENTITY_HEADER": "of somebody else"})
+        assert nobody.code == 14
+        assert "az login" in nobody.err
+        assert "Storage Blob Data" in nobody.err
 
 
 def test_a_wrong_token_and_another_organizations_manifest_are_refused(team: Team, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from hybrid.switch.finding import Finding
+from hybrid.switch.fixes.secret_store import SecretStore
 
 Executor = Literal["in_process", "multiprocess", "tag"]
 
@@ -96,15 +97,14 @@ class Wishes:
     stack: str
     executor: Executor | None = None
     """In place of non-isolated runs. None: the choices are shown, and no code is edited."""
-    secrets_manager: bool = False
-    """Whether secrets move to AWS Secrets Manager. Default: they stay in Dagster+, which gives them to Hybrid too."""
+    secret_store: SecretStore | None = None
+    """Where secrets of code may lie on the stack's platform; None: in Dagster+ alone."""
+    moves_secrets: bool = False
+    """Whether they move there. Default: they stay in Dagster+, which gives them to Hybrid too."""
     convert: bool = False
     """Whether a dagster_cloud.yaml is said as files of dg projects. Default: it stays, since it is read as it is."""
     folders: Mapping[str, str] = field(default_factory=dict)
     """By location, the folder that its image is built from, ``.`` for the root."""
-    account: str | None = None
-    """The AWS account of the stack, twelve digits, for ARNs; None: not on AWS, or not known."""
-    region: str | None = None
     apart: bool = False
     """Whether the code is in a repository of its own, and the stack's file and its CI in another checkout."""
     io_manager: bool = False

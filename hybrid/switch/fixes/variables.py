@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from hybrid.delivery.render import dumped
@@ -10,11 +9,11 @@ from hybrid.switch.finding import Finding
 from hybrid.switch.fixes.fix import Choice, Fix, Wishes
 from hybrid.switch.serverless_words import VARIABLE
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-
 INSTEAD: Final = {
-    "DAGSTER_CLOUD_SERVERLESS_REGION": "AWS_REGION, which ECS sets, or ASSET_VALUES_REGION, which the stack sets",
-    "DAGSTER_CLOUD_SERVERLESS_STORAGE_S3_BUCKET": "ASSET_VALUES_BUCKET, which the stack sets",
+    "DAGSTER_CLOUD_SERVERLESS_REGION": "ASSET_VALUES_REGION, which the stack sets where values are in a "
+    "bucket of S3, or what the platform says (AWS_REGION on ECS)",
+    "DAGSTER_CLOUD_SERVERLESS_STORAGE_S3_BUCKET": "ASSET_VALUES_BUCKET, in Azure ASSET_VALUES_ACCOUNT and "
+    "ASSET_VALUES_CONTAINER, which the stack sets",
     "DAGSTER_CLOUD_SERVERLESS_STORAGE_S3_PREFIX": "ASSET_VALUES_PREFIX, which the stack sets",
     "SERVERLESS_IO_MANAGER_USE_PRESIGNED_URL": "nothing: stored values are reached with the role of the code",
     "DAGSTER_DEFAULT_IO_MANAGER_MODULE": "the same, which the stack sets when `hybrid:assetValues.ioManager` is on",
@@ -52,14 +51,16 @@ def fix_secret(finding: Finding, wishes: Wishes) -> Fix:
         f"{name} stays an environment variable of Dagster+{of}; code on Hybrid gets it as on Serverless.",
         "Nothing. Whoever may edit variables in Dagster+ reads and changes it, and its value stays with Dagster Labs.",
     )
+    store = wishes.secret_store
+    if store is None:
+        return Fix(finding, f"{name} stays in Dagster+", choices=(stays,))
     moves = Choice(
-        "secrets_manager",
-        f"{name} moves to AWS Secrets Manager and reaches the code's containers by ECS.",
-        "A secret in your account and its price; the value has to be put there by somebody who knows it, the role by "
-        "which ECS starts tasks has to be allowed to read it, and code sees a change at the next redeployment.",
-        _context(name, wishes),
+        store.choice,
+        f"{name} moves to {store.title} and reaches the code's containers {store.way}.",
+        store.costs,
+        dumped(dict(store.context(name))).rstrip(),
     )
-    if not wishes.secrets_manager:
+    if not wishes.moves_secrets:
         return Fix(finding, f"{name} stays in Dagster+", choices=(stays, moves))
     if "branch" in scopes or "local" in scopes:
         note = "Its scopes beyond full deployments have no word in container_context.yaml: keep those in Dagster+."
@@ -67,20 +68,9 @@ def fix_secret(finding: Finding, wishes: Wishes) -> Fix:
         note = "It is in both places until it is removed from Dagster+."
     after = (f"Remove {name} from Dagster+ when the code has loaded with the new one.",)
     by_hand = (
-        f"aws secretsmanager create-secret --name {_id(name, wishes)} --secret-string file:///dev/stdin",
-        f"Put into the container_context.yaml of each location that needs it, with the ARN printed:\n{moves.paste}",
+        store.command(name),
+        f"Put into the container_context.yaml of each location that needs it:\n{moves.paste}",
     )
     return Fix(
-        finding, f"{name} moves to Secrets Manager", choices=(moves,), by_hand=by_hand, afterwards=after, notes=(note,)
+        finding, f"{name} moves to {store.title}", choices=(moves,), by_hand=by_hand, afterwards=after, notes=(note,)
     )
-
-
-def _id(name: str, wishes: Wishes) -> str:
-    return f"hybrid/{wishes.stack}/{name if _NAME.fullmatch(name) else 'NAME'}"
-
-
-def _context(name: str, wishes: Wishes) -> str:
-    """The lines of a container_context.yaml; the end of the ARN is made up by AWS when the secret is."""
-    where = f"{wishes.region or 'REGION'}:{wishes.account or 'ACCOUNT'}"
-    arn = f"arn:aws:secretsmanager:{where}:secret:{_id(name, wishes)}-XXXXXX"
-    return dumped({"ecs": {"secrets": [{"name": name, "valueFrom": arn}]}}).rstrip()

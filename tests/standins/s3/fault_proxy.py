@@ -1,4 +1,4 @@
-"""Stands between a client and an S3 of tests, writes down each request, and has some of them fail."""
+"""Stands between a client and an S3 or a blob storage of tests, writes down each request, and has some of them fail."""
 
 from __future__ import annotations
 
@@ -104,6 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(trouble.status or 500)
         if trouble.region:
             self.send_header("x-amz-bucket-region", trouble.region)
+        if trouble.code:
+            self.send_header("x-ms-error-code", trouble.code)  # where Azure says it
         self._body((said + "</Error>").encode(), None)
 
     def _forward(self, body: bytes, cut: int | None) -> None:

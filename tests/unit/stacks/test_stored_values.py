@@ -38,6 +38,10 @@ pytestmark = pytest.mark.unit
 
 ECS = {**BASE, "aws": PLACE}
 DOCKER = {"agent": {"kind": "docker"}, "registry": {"address": "localhost:5000"}}
+CLUSTER = {"organization": "acme", "agent": {"kind": "kubernetes"}, "registry": {"address": "localhost:5000"}} | {
+    "kubernetes": {"context": "test"}
+}
+BLOBS = {"account": "acmevalues", "container": "values"}
 OWN_BUCKET = "hybrid-prod-123456789012-eu-central-1"
 CHOSEN = "DAGSTER_DEFAULT_IO_MANAGER_ATTRIBUTE"
 
@@ -81,6 +85,10 @@ def test_a_stack_on_ecs_has_its_own_bucket_before_anything_is_turned_on() -> Non
         ({**ECS, "aws": {**PLACE, "storage": {"name": "acme-values"}}}, {}, "s3://acme-values/assets"),
         ({}, {"bucket": "minio-values", "endpoint": "http://127.0.0.1:9000"}, "s3://minio-values/assets"),
         (DOCKER, {"bucket": "another"}, "s3://another/assets"),
+        (DOCKER, BLOBS, "abfss://values@acmevalues.dfs.core.windows.net/assets"),
+        (CLUSTER, BLOBS, "abfss://values@acmevalues.dfs.core.windows.net/assets"),
+        (CLUSTER, {"bucket": "another"}, "s3://another/assets"),
+        (CLUSTER, {}, None),
         ({}, {"folder": "/srv/values"}, "/srv/values"),
         ({}, {}, None),
         (DOCKER, {"folder": "/srv/values"}, None),
@@ -219,8 +227,8 @@ def test_in_azure_the_gate_asks_for_dagster_azure_too() -> None:
 @pytest.mark.parametrize(
     ("settings", "values", "word"),
     [
-        ({}, {"ioManager": True}, "give `bucket` or `folder`"),
-        (DOCKER, {"ioManager": True}, "give `bucket` or `folder`"),
+        ({}, {"ioManager": True}, "give `bucket`, `container` or `folder`"),
+        (DOCKER, {"ioManager": True}, "give `bucket`, `container` or `folder`"),
         ({"agent": {"kind": "local", "branchDeployments": True}}, {"ioManager": True, "folder": "/x"}, "write over"),
         (ECS, {"prefix": "elsewhere"}, "let `prefix` be `assets` or below it"),
         (ECS, {"prefix": "assets-of-others"}, "let `prefix` be `assets` or below it"),
@@ -228,6 +236,10 @@ def test_in_azure_the_gate_asks_for_dagster_azure_too() -> None:
         (ECS, {"prefix": "assets/../x"}, "without `..`"),
         ({}, {"bucket": "b-1", "folder": "/x"}, "exclude each other"),
         ({}, {"folder": "relative"}, "folder"),
+        ({}, {"account": "acmevalues"}, "belong together"),
+        ({}, {**BLOBS, "bucket": "b-1"}, "exclude each other"),
+        ({}, {**BLOBS, "folder": "/x"}, "exclude each other"),
+        (ECS, BLOBS, "a place of the stack's own"),
         ({}, {"bucket": "Not A Bucket"}, "a bucket's name"),
         ({}, {"bucket": "b-1", "endpoint": "http://user:secret@host"}, "endpoint"),
     ],

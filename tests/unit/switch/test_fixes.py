@@ -11,6 +11,7 @@ from hybrid.switch.finding import Finding, FindingKind, Weight
 from hybrid.switch.fixes.catalogue import fixes_for
 from hybrid.switch.fixes.fix import Texts, Wishes
 from hybrid.switch.fixes.mark import is_unedited, marked
+from hybrid.switch.fixes.secret_store import ClusterSecrets, SecretsManager
 from hybrid.switch.fixes.variables import INSTEAD
 from hybrid.switch.serverless_words import VARIABLES
 from hybrid.workflows.github import github_files
@@ -176,11 +177,12 @@ def test_an_executable_path_is_dropped_kept_or_put_on_path():
 
 
 def test_a_secret_stays_or_moves_and_its_value_is_nowhere():
-    fix, _ = made("secret", name="STRIPE_KEY", scopes="full deployments")
+    store = SecretsManager("prod", "123456789012", "eu-central-1")
+    fix, _ = made("secret", wishes=Wishes("prod", secret_store=store), name="STRIPE_KEY", scopes="full deployments")
     assert "stays" in fix.title
     assert [each.name for each in fix.choices] == ["dagster_plus", "secrets_manager"]
 
-    wishes = Wishes("prod", secrets_manager=True, account="123456789012", region="eu-central-1")
+    wishes = Wishes("prod", secret_store=store, moves_secrets=True)
     fix, _ = made("secret", wishes=wishes, name="STRIPE_KEY", scopes="full deployments, local")
     pasted = yaml.safe_load(fix.by_hand[1].partition("\n")[2])
     (secret,) = pasted["ecs"]["secrets"]
@@ -194,8 +196,27 @@ def test_a_secret_stays_or_moves_and_its_value_is_nowhere():
 
 @pytest.mark.parametrize("name", ["x; rm -rf /", "$(id)", "", "A\nB"])
 def test_a_hostile_name_of_a_secret_is_no_part_of_a_command(name):
-    fix, _ = made("secret", wishes=Wishes("prod", secrets_manager=True), name=name, scopes="")
+    wishes = Wishes("prod", secret_store=SecretsManager("prod"), moves_secrets=True)
+    fix, _ = made("secret", wishes=wishes, name=name, scopes="")
     assert fix.by_hand[0].endswith("--name hybrid/prod/NAME --secret-string file:///dev/stdin")
+    wishes = Wishes("prod", secret_store=ClusterSecrets("prod", "hybrid-prod"), moves_secrets=True)
+    fix, _ = made("secret", wishes=wishes, name=name, scopes="")
+    assert fix.by_hand[0] == (
+        "kubectl create secret generic hybrid-prod-name --namespace hybrid-prod --from-file=NAME=/dev/stdin"
+    )
+
+
+def test_on_kubernetes_a_secret_becomes_one_of_the_cluster_and_elsewhere_it_stays() -> None:
+    wishes = Wishes("prod", secret_store=ClusterSecrets("prod", "data", " --context eu"), moves_secrets=True)
+    fix, _ = made("secret", wishes=wishes, name="STRIPE_KEY", scopes="")
+    assert fix.by_hand[0] == (
+        "kubectl create secret generic hybrid-prod-stripe-key --namespace data --context eu "
+        "--from-file=STRIPE_KEY=/dev/stdin"
+    ), "the value comes by standard input"
+    pasted = yaml.safe_load(fix.by_hand[1].partition("\n")[2])
+    assert pasted == {"k8s": {"env_secrets": ["hybrid-prod-stripe-key"]}}
+    stays, _ = made("secret", name="STRIPE_KEY", scopes="")
+    assert [each.name for each in stays.choices] == ["dagster_plus"], "no store of AWS is offered elsewhere"
 
 
 def test_there_is_something_instead_of_every_variable_of_serverless():

@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.spec import SPECS
 from hybrid.errors import UsageError
 from hybrid.switch.finding import Finding, FindingKind, Weight
 from hybrid.switch.fixes.catalogue import Fixes, fixes_for
 from hybrid.switch.fixes.fix import Texts, Wishes
+from hybrid.switch.fixes.secret_store import SecretsManager
 from hybrid.switch.inspection import inspected
 from hybrid.switch.plan import Plan, Span, StalePlanError, State, Strategy, Undo
 from hybrid.switch.plan_text import plan_text, span_text
 from hybrid.switch.planned_steps import Sizes, downtime, steps
 from hybrid.switch.planning import StackFacts, plan_of
+from hybrid.switch.platform_times import _TIMES, agent_seconds, times_on
 from hybrid.switch.steps import steps_of
 from tests.unit.switch.inspected import instigator, location, organization, repository, rights
 
@@ -258,7 +261,7 @@ def test_times_are_said_as_people_say_them(span, text):
 def test_no_secret_is_in_a_plan():
     token = "agent:acme:0123456789abcdef0123456789"
     finding = Finding(FindingKind.SECRET, Weight.MUST, f"secret {token}", "", "", None, {"name": token, "scopes": ""})
-    fixes = fixes_for([finding], Texts({}), Wishes("prod", secrets_manager=True))
+    fixes = fixes_for([finding], Texts({}), Wishes("prod", secret_store=SecretsManager("prod"), moves_secrets=True))
     plan = made(fixes=fixes)
 
     assert token not in json.dumps(plan.document())
@@ -284,3 +287,19 @@ def test_an_agent_that_starts_anew_at_the_hand_over_makes_the_downtime_longer():
     assert anew.low > quick.low, "a PEX is on Serverless alone, so the local agent stands by"
     queued = made(stack=local, strategy=Strategy.BY_QUEUE).downtime
     assert (queued.low, queued.high) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_a_plan_for_every_kind_of_agent_has_times_of_its_own_and_a_patience_that_fits(kind):
+    times = times_on(kind)
+    plan = made(replace(STACK, agent=kind), strategy=Strategy.AT_ONCE)
+    stands = next(each for each in plan.steps if each.name == "loaded").takes
+    assert stands.high is not None
+    assert stands.high >= times.loads[1]
+    assert agent_seconds(kind) >= times.heartbeat[1], "an agent that is still starting would be taken for hidden"
+    assert kind in _TIMES, "it would be taken for the slowest"
+
+
+def test_a_stack_without_a_place_for_values_is_named_before_the_walk_meets_it():
+    assert state_of(made(), "values_place") is State.MISSING
+    assert state_of(made(replace(STACK, values_place="s3://values/assets")), "values_place") is State.OK
