@@ -7,10 +7,12 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hybrid import redaction
 
 pytest_plugins = [
+    "tests.made_once",
     "tests.containers.fixtures",
     "tests.aws.fixtures",
     "tests.ecs.fixtures",
@@ -26,6 +28,11 @@ def pytest_configure() -> None:
     inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # no test is one of speed: what hypothesis takes for slow is a machine with other work
+    settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors]
+    )
+    settings.load_profile("patient")
 
 
 @pytest.hookimpl(tryfirst=True)
