@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import signal
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -64,6 +68,22 @@ def secrets_of_the_test_alone() -> Iterator[None]:
         redaction._registered.clear()
         redaction._registered.update(before)
         redaction._known = known
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for locations' environments, one for all workers of a run. That of a location without requirements of
+    its own is there: to make it takes 9 s of CPU."""
+    from hybrid.delivery.virtualenv import VirtualEnvironmentSpec
+    from tests.emulated.checkout import LEAST_REQUIREMENTS
+
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "environments"
+    shared.mkdir(exist_ok=True)
+    with (shared / ".making").open("w") as making:
+        fcntl.flock(making, fcntl.LOCK_EX)
+        VirtualEnvironmentSpec(shared, LEAST_REQUIREMENTS).ensure(lambda text: None, time.sleep)
+    return shared
 
 
 @pytest.hookimpl(trylast=True)
