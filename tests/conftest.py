@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import signal
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hybrid import redaction
 
 pytest_plugins = [
+    "tests.made_once",
     "tests.containers.fixtures",
     "tests.aws.fixtures",
     "tests.ecs.fixtures",
@@ -27,6 +33,11 @@ def pytest_configure() -> None:
     inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # no test is one of speed: what hypothesis takes for slow is a machine with other work
+    settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors]
+    )
+    settings.load_profile("patient")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -58,6 +69,22 @@ def secrets_of_the_test_alone() -> Iterator[None]:
         redaction._registered.clear()
         redaction._registered.update(before)
         redaction._known = known
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for locations' environments, one for all workers of a run. That of a location without requirements of
+    its own is there: to make it takes 9 s of CPU."""
+    from hybrid.delivery.virtualenv import VirtualEnvironmentSpec
+    from tests.emulated.checkout import LEAST_REQUIREMENTS
+
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "environments"
+    shared.mkdir(exist_ok=True)
+    with (shared / ".making").open("w") as making:
+        fcntl.flock(making, fcntl.LOCK_EX)
+        VirtualEnvironmentSpec(shared, LEAST_REQUIREMENTS).ensure(lambda text: None, time.sleep)
+    return shared
 
 
 @pytest.hookimpl(trylast=True)

@@ -79,11 +79,13 @@ def outcome_document(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "given_up": outcome.given_up,
         "seconds": round(outcome.seconds, 2),
         "bytes_moved": outcome.bytes,
-        "left": [
-            {"asset": asset.asset, "way": asset.way.value, "values": len(asset.values), "because": asset.because}
-            for asset in plan.rest
-        ],
+        "left": [_left(asset) for asset in plan.rest],
+        "kept": [_left(asset) for asset in plan.by(Way.KEPT)],
     }
+
+
+def _left(asset: AssetPlan) -> dict[str, Any]:
+    return {"asset": asset.asset, "way": asset.way.value, "values": len(asset.values), "because": asset.because}
 
 
 def status_document(manifest: Manifest, *, failed: bool) -> dict[str, Any]:

@@ -14,12 +14,20 @@ KeyOf = Callable[[AssetKey, str | None, Mapping[str, str] | None], str]
 
 @dataclass(frozen=True)
 class Layout:
-    """The two ends by name, and where each keeps a value (``asset_values.ends.End.key``)."""
+    """The two ends by name, and where each keeps a value (``asset_values.ends.End.key``). ``destination_base``: what
+    events name as the place below which values lie at the destination; None where they do not."""
 
     source_name: str
     destination_name: str
     source: KeyOf = value_key
     destination: KeyOf = value_key
+    destination_base: str | None = None
+
+    def is_at_destination(self, asset: AssetKey, value: StoredValue) -> bool:
+        """Whether the event says that the value was stored where a copy of it would be written."""
+        if self.destination_base is None or value.path is None:
+            return False
+        return value.path == f"{self.destination_base}/{self.destination_key(asset, value)}"
 
     def fits(self, asset: AssetKey, value: StoredValue) -> bool:
         """Whether the value lies as Serverless's own IO managers store it: relative to a base that they do not name.

@@ -79,6 +79,11 @@ class Place:
         return f"{self.where.url}{_AT}{self.where.endpoint}" if self.where.endpoint else self.where.url
 
     @property
+    def base(self) -> str:
+        """What Dagster's IO managers put before a value's key where their events say in which place it lies."""
+        return self.where.as_posix().rstrip("/") if isinstance(self.where, Path) else self.where.url
+
+    @property
     def end(self) -> End:
         return place_end(self.where)
 

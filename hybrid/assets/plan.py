@@ -36,6 +36,8 @@ class Way(StrEnum):
     """Stored by another IO manager: loaded and stored by a run of the location (`hybrid assets job`)."""
     NONE = "none"
     """Nothing is stored, by design."""
+    KEPT = "kept"
+    """Stored at the destination itself, by a run on Hybrid, and nowhere since: left as it is."""
     UNKNOWN = "unknown"
     """Nothing says how it was stored; ``because`` says what to do."""
 
@@ -67,6 +69,8 @@ class AssetPlan:
     partitions: int | None = None
     outside: int = 0
     """Values of partitions that code does not define now."""
+    missing: int = 0
+    """Partitions that code defines and nothing is stored of, at either end."""
     cut: bool = False
 
     @property
@@ -74,11 +78,6 @@ class AssetPlan:
         """None as long as no size is known."""
         sizes = [value.size for value in self.values if value.size is not None]
         return sum(sizes) if sizes else None
-
-    @property
-    def missing(self) -> int:
-        """Partitions that code defines and nothing is stored of."""
-        return 0 if self.partitions is None else max(0, self.partitions - (len(self.values) - self.outside))
 
 
 @dataclass(frozen=True)
@@ -176,6 +175,7 @@ def _plans(
 ) -> Iterator[AssetPlan]:
     given = types.get((asset.node.location, asset.node.repository), {}) if asset.node else {}
     way, because, manager = _way(asset, given)
+    inside = sum(1 for value in asset.values if not value.outside)
 
     def made(way: Way, because: str, values: tuple[StoredValue, ...]) -> AssetPlan:
         return AssetPlan(
@@ -187,14 +187,23 @@ def _plans(
             manager=manager,
             partitions=asset.partitions,
             outside=sum(1 for value in values if value.outside),
+            missing=0 if asset.partitions is None else max(0, asset.partitions - inside),
             cut=asset.cut,
         )
 
-    if way is not Way.BYTES:
+    if way is Way.NONE:
         yield made(way, because, asset.values)
         return
-    astray = tuple(value for value in asset.values if not layout.fits(asset.key, value))
-    if placed := tuple(value for value in asset.values if value not in set(astray)):
+    kept = tuple(value for value in asset.values if layout.is_at_destination(asset.key, value))
+    if kept:
+        yield made(Way.KEPT, "stored last at the destination, where nothing has to be done", kept)
+    left = tuple(value for value in asset.values if value not in set(kept))
+    if way is not Way.BYTES:
+        if left:
+            yield made(way, because, left)
+        return
+    astray = tuple(value for value in left if not layout.fits(asset.key, value))
+    if placed := tuple(value for value in left if value not in set(astray)):
         yield made(Way.BYTES, because, placed)
     if astray:
         yield made(

@@ -51,7 +51,8 @@ class Survey:
     @property
     def _layout(self) -> Layout:
         source = value_key if isinstance(self.source, Presigned) else self.source.end.key
-        return Layout(self.source.name, self.destination.name, source, self.destination.end.key)
+        to = self.destination
+        return Layout(self.source.name, to.name, source, to.end.key, to.base)
 
     def _warnings(self, agent_type: str) -> Iterator[str]:
         if isinstance(self.source, Presigned) and agent_type != "SERVERLESS":

@@ -56,6 +56,8 @@ def plan_lines(plan: Plan, stack: str) -> Iterator[str]:
     if locations := _locations(plan):
         commands = " and ".join(f"`hybrid assets job {stack} {name}`" for name in locations)
         yield f"What has to be loaded is done by a job of the location: {commands}."
+    if kept := kept_line(plan):
+        yield kept
     nothing = [asset.asset for asset in plan.by(Way.NONE)]
     if nothing:
         yield f"Nothing stored by design: {listed(nothing)}."
@@ -74,7 +76,8 @@ def _coverage(plan: Plan) -> Iterator[str]:
     ]
     if outside:
         yield f"Stored partitions that code does not define now: {listed(outside)}."
-    missing = [f"{asset.asset} ({asset.missing})" for asset in plan.by(Way.BYTES) if asset.missing]
+    of_pickles = {asset.asset: asset.missing for way in (Way.BYTES, Way.KEPT) for asset in plan.by(way)}
+    missing = [f"{name} ({number})" for name, number in of_pickles.items() if number]
     if missing:
         yield f"Partitions that code defines and nothing is stored of: {listed(missing)}."
     cut = [asset.asset for asset in plan.assets if asset.cut]
@@ -85,6 +88,15 @@ def _coverage(plan: Plan) -> Iterator[str]:
         yield f"Not at the source although the event log says that they were stored: {counted(absent)}."
     if plan.unclaimed and plan.selection is None:
         yield f"At the source and of no asset here (outputs of ops, or of assets long gone): {counted(plan.unclaimed)}."
+
+
+def kept_line(plan: Plan) -> str | None:
+    """What the destination alone has, and keeps; None when there is no such value."""
+    kept = plan.by(Way.KEPT)
+    if not kept:
+        return None
+    names = listed(asset.asset for asset in kept)
+    return f"Stored last at the destination, and kept there: {counted(plan.count(Way.KEPT))} of {names}."
 
 
 def rest_line(plan: Plan) -> str:

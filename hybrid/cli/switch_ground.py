@@ -162,10 +162,15 @@ def _values(aside: Callable[[], AbstractContextManager[None]], command: str, *ar
 
 def values_done(command: str, answer: Mapping[str, Any]) -> ValuesDone:
     """What `hybrid assets copy` or `verify` answered: how many values by what became of them, and their bytes."""
+    from hybrid.assets.text import listed
     from hybrid.switch.work import ValuesDone
 
     counts = {key: number for key, number in answer["values"].items() if number}
     told = ", ".join(f"{number} {key.replace('_', ' ')}" for key, number in counts.items()) or "none is stored"
     size = f" ({answer['bytes']} bytes)" if answer["bytes"] else ""
     facts = {**counts, "bytes": answer["bytes"]}
-    return ValuesDone(f"Stored values, {'compared' if command == 'verify' else 'copied'}: {told}{size}.", facts)
+    words = f"Stored values, {'compared' if command == 'verify' else 'copied'}: {told}{size}."
+    if kept := answer.get("kept"):
+        facts["only_on_hybrid"] = sum(asset["values"] for asset in kept)
+        words += f" Stored last on Hybrid, and kept there: {listed(asset['asset'] for asset in kept)}."
+    return ValuesDone(words, facts)

@@ -65,7 +65,7 @@ class VirtualEnvironmentSpec:
         parts = {
             "requirements": sorted(_identity(requirement) for requirement in self.requirements),
             "lock": _content(self.lock) if self.lock else None,
-            "python": self.python,
+            "python": _interpreter(self.python),
             "platform": sys.platform,
         }
         return self.parent / hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
@@ -110,6 +110,13 @@ def executable_of(path: Path) -> Path:
 def is_complete(path: Path) -> bool:
     """Whether an environment was made at ``path`` to its end, and its interpreter is still there."""
     return (path / _DONE).is_file() and executable_of(path).exists()
+
+
+def _interpreter(python: str) -> str:
+    """The program itself: an environment is made on that, whichever other environment's link leads to it, and on
+    another one when the link does."""
+    path = Path(python)
+    return str(path.resolve()) if path.is_absolute() else python
 
 
 def _identity(requirement: str) -> str:

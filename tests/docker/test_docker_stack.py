@@ -115,13 +115,13 @@ class DockerStack:
 
 @pytest.fixture(scope="module")
 def stack(
-    tmp_path_factory: pytest.TempPathFactory, containers: Containers, docker_plugin_path: str
+    tmp_path_factory: pytest.TempPathFactory, containers: Containers, docker_plugin_path: str, environments: Path
 ) -> Iterator[DockerStack]:
     place = DockerStack(
         tmp_path_factory.mktemp("docker") / "checkout",
         containers,
         docker_plugin_path,
-        tmp_path_factory.mktemp("environments") / "all",
+        environments,
     )
     place.before = contents(containers)  # type: ignore[attr-defined]
     yield place

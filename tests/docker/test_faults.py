@@ -31,11 +31,11 @@ LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 
 @pytest.fixture(scope="module")
 def stack(
-    tmp_path_factory: pytest.TempPathFactory, containers: Containers, docker_plugin_path: str
+    tmp_path_factory: pytest.TempPathFactory, containers: Containers, docker_plugin_path: str, environments: Path
 ) -> Iterator[FaultyStack]:
     """It stands; each test leaves it so that `up` brings it to stand again."""
     root = tmp_path_factory.mktemp("faults")
-    place = FaultyStack(root / "checkout", containers, docker_plugin_path, root / "environments")
+    place = FaultyStack(root / "checkout", containers, docker_plugin_path, environments)
     try:
         place.up()
         yield place

@@ -104,9 +104,11 @@ NOTHING: dict[str, list[str]] = {"containers": [], "networks": [], "volumes": []
 
 
 @pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory, containers: Containers, docker_plugin_path: str) -> Iterator[Team]:
+def team(
+    tmp_path_factory: pytest.TempPathFactory, containers: Containers, docker_plugin_path: str, environments: Path
+) -> Iterator[Team]:
     root = tmp_path_factory.mktemp("team")
-    made = Team(root / "checkout", containers, docker_plugin_path, tmp_path_factory.getbasetemp() / "environments")
+    made = Team(root / "checkout", containers, docker_plugin_path, environments)
     yield made
     made.checkout.destroy()
 

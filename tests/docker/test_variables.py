@@ -170,13 +170,13 @@ def _ours(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def stack(
-    tmp_path_factory: pytest.TempPathFactory, containers: Containers, docker_plugin_path: str
+    tmp_path_factory: pytest.TempPathFactory, containers: Containers, docker_plugin_path: str, environments: Path
 ) -> Iterator[VariablesStack]:
     place = VariablesStack(
         tmp_path_factory.mktemp("variables") / "checkout",
         containers,
         docker_plugin_path,
-        tmp_path_factory.mktemp("environments") / "all",
+        environments,
     )
     yield place
     place.hybrid("down", NAME)

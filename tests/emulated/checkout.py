@@ -19,6 +19,7 @@ from tests.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HYBRID = REPOSITORY / ".venv" / "bin" / "hybrid"
+LEAST_REQUIREMENTS = ("dagster==1.13.27", "dagster-cloud==1.13.27")
 
 GOOD_LOCATION = """
 import dagster as dg
@@ -112,7 +113,7 @@ class Checkout:
         folder = self.root / "locations" / name
         package = folder / "src" / name
         package.mkdir(parents=True, exist_ok=True)
-        wanted = json.dumps(["dagster==1.13.27", "dagster-cloud==1.13.27", *requirements])
+        wanted = json.dumps([*LEAST_REQUIREMENTS, *requirements])
         (folder / "pyproject.toml").write_text(
             f'[project]\nname = "{name}"\nversion = "0.1"\nrequires-python = ">=3.11"\ndependencies = {wanted}\n'
             f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{name}"\n'

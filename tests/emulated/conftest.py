@@ -10,11 +10,6 @@ import pytest
 from tests.emulated.checkout import Checkout
 
 
-@pytest.fixture(scope="session")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("environments") / "all"
-
-
 @pytest.fixture
 def checkout(tmp_path: Path, environments: Path) -> Iterator[Checkout]:
     """A checkout with nothing standing and one good location ``alpha``; all it started is gone afterwards."""

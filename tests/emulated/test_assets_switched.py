@@ -216,6 +216,13 @@ def test_what_serverless_stored_is_loaded_from_the_bucket_by_runs_on_hybrid(movi
     assert broken.code == 9, f"a value that cannot be loaded was not noticed: {broken.err}"
     assert "/runs/" in broken.err
 
+    with moving.client() as client:
+        client.set_agent_type("SERVERLESS")
+    there = moving.there()
+    again = moving.done("assets", "copy", "local", "--yes")
+    assert "kept there: 1 value of summary." in again.err, "a second switch would end here: Serverless has not got it"
+    assert moving.there() == there, "what Hybrid stored was touched"
+
 
 def test_values_go_from_a_folder_to_a_bucket_and_from_there_to_a_folder(moving: Moving, tmp_path: Path) -> None:
     moving.stack("places", moving.url)

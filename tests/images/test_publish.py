@@ -243,3 +243,35 @@ def test_the_scaffold_builds_and_its_image_serves_the_location(builder, containe
     )
     health = docker.lines("image", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", made.reference)
     assert json.loads(health[0]) == ["CMD", "dagster", "api", "grpc-health-check", "-p", "4000"]
+
+
+@pytest.mark.parametrize("described_by", ["setup.py", "setup.cfg"])
+def test_a_folder_that_setuptools_alone_describes_is_installed(
+    builder, containers, docker, read, repository, tmp_path, described_by
+):
+    package = tmp_path / "numbers_of"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    texts = {
+        "setup.py": "from setuptools import setup\nsetup(name='numbers-of', version='7.1', packages=['numbers_of'], "
+        "install_requires=['tabulate'])\n",
+        "setup.cfg": "[metadata]\nname = numbers-of\nversion = 7.1\n"
+        "[options]\npackages = numbers_of\ninstall_requires =\n    tabulate\n",
+    }
+    (tmp_path / described_by).write_text(texts[described_by])
+    spec = ImageSpec(
+        repository,
+        tmp_path,
+        arguments={"PYTHON_IMAGE": containers.python_image},
+        secrets={"certificates": f"file:{containers.certificates}"} if containers.certificates else {},
+    )
+    made = builder.publish(spec, read(spec), silent)
+    script = (
+        "import os, tabulate, numbers_of; from importlib.metadata import version;"
+        "print(version('numbers-of'), numbers_of.__file__, *sorted({*os.listdir('.')} - {'__pycache__'}))"
+    )
+    said = docker.run("run", "--rm", made.reference, "python", "-c", script, seconds=120).out.split()
+
+    assert said == ["7.1", "/opt/dagster/app/numbers_of/__init__.py", "numbers_of", described_by], (
+        "what it needs is there, its code is the folder's, and the build has left nothing beside it"
+    )

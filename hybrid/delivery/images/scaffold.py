@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any, Final
 
 LOCK: Final = "requirements.lock"
 PYTHON_IMAGE: Final = "python:3.12-slim"
+_SETUP: Final = "setup.py"
+_PYPROJECT: Final = "pyproject.toml"
 
 SERVING: Final = """\
 EXPOSE 4000
@@ -39,6 +42,8 @@ class Layout:
     ``-r`` and a file that names other files; ``--no-deps``."""
     editable: bool = False
     """Whether one of those installs a link, so that the folder has to be where the image has it."""
+    lacks_setup: bool = False
+    """Whether its package is described by a ``setup.cfg`` alone, which no installer takes without a setup.py."""
 
 
 def scaffold(folder: Path) -> str:
@@ -48,16 +53,19 @@ def scaffold(folder: Path) -> str:
 
 def layout_of(folder: Path) -> Layout:
     """Looks at ``requirements.lock``, ``pyproject.toml`` and ``requirements.txt``, the first that says something, and
-    for ``src``."""
+    for ``src``. What a ``setup.py``, a ``setup.cfg`` or a build backend alone can tell is found out by installing the
+    folder itself, as Serverless does."""
     src = (folder / "src").is_dir()
     lock = folder / LOCK
     if lock.is_file():
         return Layout((LOCK,), hashed="--hash=" in lock.read_text(encoding="utf-8", errors="replace"), src=src)
-    if "dependencies" in _project(folder / "pyproject.toml"):
-        return Layout(("pyproject.toml",), src=src)
-    if (folder / "requirements.txt").is_file():
-        return Layout(("requirements.txt",), src=src)
-    return Layout((), src=src)
+    project = _read_toml(folder / _PYPROJECT)
+    if "dependencies" in _table(project, "project"):
+        return Layout((_PYPROJECT,), src=src)
+    lacks_setup = not (folder / _SETUP).is_file() and _is_package(folder / "setup.cfg")
+    is_package = (folder / _SETUP).is_file() or lacks_setup or _backend_tells(project)
+    listed = ("requirements.txt",) if (folder / "requirements.txt").is_file() else ()
+    return Layout(listed, src=src, from_folder=(".",) if is_package else (), lacks_setup=lacks_setup)
 
 
 def dockerfile(layout: Layout, base: str = PYTHON_IMAGE, argument: str = "PYTHON_IMAGE") -> str:
@@ -99,9 +107,10 @@ def _install(layout: Layout) -> str:
 def _install_from_folder(layout: Layout) -> str:
     """A build leaves files of its own in the folder: where it may, it happens in another than the image's."""
     words = [*layout.from_folder]
+    stub = f"RUN echo 'import setuptools; setuptools.setup()' > {_SETUP}\n" if layout.lacks_setup else ""
     if layout.editable:
         return f"WORKDIR /opt/dagster/app\nCOPY . .\n{_installed(words)}"
-    return f"WORKDIR /build/source\nCOPY . .\n{_installed(words)}WORKDIR /opt/dagster/app\nCOPY . .\n"
+    return f"WORKDIR /build/source\nCOPY . .\n{stub}{_installed(words)}WORKDIR /opt/dagster/app\nCOPY . .\n"
 
 
 def _installed(words: list[str]) -> str:
@@ -114,9 +123,31 @@ RUN {_CACHE} \\
 """
 
 
-def _project(file: Path) -> dict[str, Any]:
+def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        project = tomllib.loads(file.read_text(encoding="utf-8")).get("project")
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return {}
-    return project if isinstance(project, dict) else {}
+
+
+def _table(document: dict[str, Any], name: str) -> dict[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _backend_tells(document: dict[str, Any]) -> bool:
+    """Whether the file leaves its dependencies to the backend: computed ones, and Poetry's own table of them."""
+    dynamic = _table(document, "project").get("dynamic")
+    if isinstance(dynamic, list) and "dependencies" in dynamic:
+        return True
+    return "build-system" in document and "dependencies" in _table(_table(document, "tool"), "poetry")
+
+
+def _is_package(setup_cfg: Path) -> bool:
+    """Many a setup.cfg has settings of linters alone."""
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(setup_cfg.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, configparser.Error):
+        return False
+    return parser.has_section("options") and parser.has_section("metadata")

@@ -17,7 +17,7 @@ from tests.unit.assets.made import inventory, stored
 
 pytestmark = pytest.mark.unit
 
-LAYOUT = Layout("Serverless", "s3://values/assets")
+LAYOUT = Layout("Serverless", "s3://values/assets", destination_base="s3://values/assets")
 SERVERLESS = "dagster_cloud.serverless.io_manager.serverless_io_manager"
 FILES = "dagster._core.storage.fs_io_manager.FilesystemIOManager"
 
@@ -81,6 +81,28 @@ def test_of_one_asset_some_values_may_lie_elsewhere() -> None:
     assert (elsewhere.way, [value.partition for value in elsewhere.values]) == (Way.UNKNOWN, ["y"])
 
 
+@pytest.mark.parametrize("manager", ["io_manager", "lake"])
+def test_what_a_run_on_hybrid_stored_last_is_kept_and_no_rest(manager: str) -> None:
+    """After a way back: Serverless has not got it, or has an older one."""
+    values = [StoredValue("x", "2 r", "s3://values/assets/a/x"), StoredValue("y", "1 r", "a/y")]
+    lake = {"lake": "acme.Lake"}
+    found = planned(stored("a", values=values, manager=manager, partitions=3, is_partitioned=True), resources=lake)
+    kept, other = found.assets
+    assert (kept.way, [value.partition for value in kept.values]) == (Way.KEPT, ["x"])
+    assert "x" not in [item.partition for item in found.items()], "Serverless's older value would be looked for"
+    assert [asset.values for asset in found.rest] == ([] if other.way is Way.BYTES else [other.values])
+    said = "\n".join(plan_lines(found, "prod"))
+    assert "kept there: 1 value of a." in said
+    assert "nothing is stored of: a (1)" in said, "what is stored at one of the ends is stored"
+
+
+@pytest.mark.parametrize(
+    "path", ["s3://values/assets/b", "s3://values/other/a", "s3://others/assets/a", "s3://values/assets/../assets/a"]
+)
+def test_what_lies_near_the_destination_is_not_taken_for_a_value_there(path: str) -> None:
+    assert way_of(stored("a", values=[StoredValue(None, "1 r", path)])) is Way.UNKNOWN
+
+
 def test_several_dimensions_go_to_the_canonical_key_from_wherever_they_lie() -> None:
     both = (("colour", "blue"), ("date", "2024-01-01"))
     values = [
@@ -130,7 +152,7 @@ def test_a_location_that_is_not_loaded_is_said() -> None:
 def test_the_document_is_json_with_its_schemas_version() -> None:
     document = json.loads(json.dumps(plan_document(planned(stored("a"), stored("b", manager="files")))))
     assert document["schema"] == 1
-    assert document["values"] == {"bytes": 1, "load": 1, "none": 0, "unknown": 0}
+    assert document["values"] == {"bytes": 1, "load": 1, "none": 0, "kept": 0, "unknown": 0}
     assert document["assets"][0]["values"][0]["destination_key"] == "a"
 
 

@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import botocore.client
-import botocore.loaders
-import botocore.session
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.ec2 import ec2_backends
@@ -168,13 +166,8 @@ class Lab:
         self.faults[operation] = [fault] * times
 
 
-_LOADER = botocore.loaders.create_loader()
-
-
 @contextlib.contextmanager
 def laboratory(monkeypatch):
-    # every session reads the services' models anew, which is most of what a test would do
-    monkeypatch.setattr(botocore.session, "create_loader", lambda paths=None: _LOADER)
     for name, value in {
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "y",

@@ -28,6 +28,12 @@ def test_copied_values_are_counted_and_nothing_else() -> None:
     assert done.facts == {"copied": 3, "skipped": 1, "bytes": 1200}
 
 
+def test_values_that_hybrid_alone_has_are_said_to_stay() -> None:
+    done = values_done("copy", {**answer(copied=3), "kept": [{"asset": "a", "values": 2}, {"asset": "b", "values": 1}]})
+    assert done.words.endswith("Stored last on Hybrid, and kept there: a, b."), done.words
+    assert done.facts["only_on_hybrid"] == 3
+
+
 def test_compared_values_are_counted_and_nothing_else() -> None:
     assert values_done("verify", answer(same=4)).words == "Stored values, compared: 4 same (1200 bytes)."
     assert values_done("verify", answer()).words == "Stored values, compared: none is stored."

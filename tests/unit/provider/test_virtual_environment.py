@@ -40,6 +40,20 @@ def test_another_lock_pyproject_requirement_or_interpreter_is_another_environmen
     assert len(names) == 5
 
 
+def test_links_to_one_interpreter_are_one_environment_and_a_link_that_turns_is_another(inputs, tmp_path):
+    for name in ("3.11", "3.12"):
+        (tmp_path / name).touch()
+    for name in ("here", "there"):
+        (tmp_path / name).symlink_to(tmp_path / "3.11")
+    here, there = ({**inputs, "python": str(tmp_path / name)} for name in ("here", "there"))
+    before = path_of(here)
+
+    assert before == path_of(there), "each checkout would install the same anew"
+    (tmp_path / "here").unlink()
+    (tmp_path / "here").symlink_to(tmp_path / "3.12")
+    assert path_of(here) != before, "what was made on the other release would be run by a document that says this one"
+
+
 def test_a_lock_that_says_something_else_is_a_change_although_its_path_is_the_same(inputs, tmp_path):
     resource = VirtualEnvironment()
     outputs = resource.foreseen(inputs)

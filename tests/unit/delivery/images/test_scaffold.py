@@ -39,6 +39,55 @@ def test_a_project_without_dependencies_gives_way_to_requirements_txt(tmp_path, 
     assert layout_of(tmp_path).requirements == ("requirements.txt",)
 
 
+SETUP = "from setuptools import setup\nsetup(name='x', install_requires=['dagster'])\n"
+SETUP_CFG = "[metadata]\nname = x\n[options]\ninstall_requires =\n    dagster\n"
+POETRY = '[build-system]\nrequires = ["poetry-core"]\n[tool.poetry.dependencies]\ndagster = "1.13.27"\n'
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("setup.py", SETUP),
+        ("setup.cfg", SETUP_CFG),
+        ("pyproject.toml", '[project]\nname = "x"\ndynamic = ["dependencies"]\n'),
+        ("pyproject.toml", POETRY),
+    ],
+)
+def test_where_only_a_build_can_tell_what_is_needed_the_folder_itself_is_installed(tmp_path, file, text):
+    (tmp_path / file).write_text(text)
+    made = scaffold(tmp_path)
+
+    assert layout_of(tmp_path).from_folder == (".",), "an image without anything installed cannot even start"
+    assert "uv pip install" in made
+    assert made.index("WORKDIR /build/source") < made.index("uv pip install"), "a build leaves files in its folder"
+    assert ("> setup.py" in made) == (file == "setup.cfg"), "no installer takes a setup.cfg alone"
+
+
+def test_beside_a_setup_py_its_requirements_come_first(tmp_path):
+    (tmp_path / "setup.py").write_text(SETUP)
+    (tmp_path / "requirements.txt").write_text("polars\n")
+    made = scaffold(tmp_path)
+
+    assert made.index("-r /build/requirements.txt") < made.index("COPY . ."), "they stay when only code has changed"
+    assert made.count("uv pip install") == 2, "what setup.py lists is needed too"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("setup.cfg", "[flake8]\nmax-line-length = 120\n"),
+        ("setup.cfg", "no section\n"),
+        ("pyproject.toml", "[tool.ruff]\nline-length = 120\n"),
+        ("pyproject.toml", "tool = 1\n[build-system]\nrequires = []\n"),
+        ("pyproject.toml", "[project]\nname = 'x'\ndynamic = 1\n"),
+    ],
+)
+def test_a_file_of_settings_makes_no_package(tmp_path, file, text):
+    (tmp_path / file).write_text(text)
+
+    assert layout_of(tmp_path) == Layout((), src=False)
+
+
 def test_code_comes_last_so_that_a_change_of_it_makes_one_layer():
     text = dockerfile(Layout(("pyproject.toml",)))
     final = text[text.rindex("\nFROM") :]
