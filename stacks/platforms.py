@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from dataclasses import replace
+from importlib import import_module
 
 from agent.azure_spec import AzureAgentSpec
 from agent.docker_spec import DockerAgentSpec
