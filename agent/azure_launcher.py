@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from agent.azure_spec import AzureAgentSpec, memory
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE
 from agent.launchers import Launcher, shared_configuration
+
+_APPS: Final = ".azurecontainerapps.io"
+"""Where Container Apps are reached: https://learn.microsoft.com/azure/container-apps/connect-apps"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,12 @@ class AzureCodePlace:
 def azure_launcher(spec: AzureAgentSpec, place: AzureCodePlace) -> Launcher:
     """Dagster's own launcher: a container app for each code server, a job for each run."""
     # with values: a bare name would be taken from the agent's environment, whose identity is another one
-    variables = {**place.variables, **spec.environment, "AZURE_CLIENT_ID": place.identity_client_id}
+    variables = {
+        **place.variables,
+        **proxy_environment(spec),
+        **spec.environment,
+        "AZURE_CLIENT_ID": place.identity_client_id,
+    }
     config = {
         **shared_configuration(spec),
         "subscription_id": place.subscription,
@@ -53,6 +62,11 @@ def azure_launcher(spec: AzureAgentSpec, place: AzureCodePlace) -> Launcher:
         "code_server_metrics": {"enabled": spec.code_server_metrics},
     }
     return Launcher("dagster_cloud.workspace.aca", "AcaUserCodeLauncher", config)
+
+
+def proxy_environment(spec: AzureAgentSpec) -> dict[str, str]:
+    """Of agent and code alike; empty without a proxy. Code servers have names below the environment's own domain."""
+    return spec.proxy.environment(_APPS) if spec.proxy else {}
 
 
 def _size(cpu: float) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from agent.any_spec import DAY, AnyAgentSpec
 from agent.azure_timing import AzureTiming, timing
 from agent.docker_spec import ImageReference
+from agent.proxy import PROXY_VARIABLES, Proxy
 
 AGENT_VERSION: Final = "1.13.27"
 """The dagster-cloud of the default agent image: the one that this project's tests hold its settings against."""
@@ -41,6 +42,9 @@ _OURS: Final = {
     "DAGSTER_CLOUD_AGENT_TOKEN": "the token comes from Key Vault",
     "DAGSTER_HOME": "the stack decides where the agent lives in its container",
     "HYBRID_DAGSTER_YAML": "it is the agent's settings, which the stack writes",
+    "HTTP_PROXY": "use `proxy`",
+    "HTTPS_PROXY": "use `proxy`",
+    "NO_PROXY": "use `proxy`",
     "AZURE_CLIENT_ID": "the stack says by which identity the agent and code speak to Azure",
 }
 
@@ -120,6 +124,9 @@ class AzureAgentSpec(AnyAgentSpec):
     of its own of the stack's storage account (`azure.storage.logsContainer`) and shows its address, and needs
     dagster-azure in every location's image; `off` captures none, so that it is in the Log Analytics workspace alone."""
 
+    proxy: Proxy | None = None
+    """A proxy to the outside, for agent, code servers and runs. Default: none."""
+
     agent_metrics: bool = False
     """Whether the agent's processor and memory use goes with its heartbeats. Default false, which is Dagster's own."""
 
@@ -136,6 +143,10 @@ class AzureAgentSpec(AnyAgentSpec):
 
     def locations_ready_seconds(self, locations: int) -> int:
         return self.timing(locations).locations_ready
+
+    @property
+    def variable_names(self) -> frozenset[str]:
+        return frozenset({*self.environment, *(PROXY_VARIABLES if self.proxy else ())})
 
     @property
     def packages(self) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agent.azure_launcher import AzureCodePlace, azure_launcher
+from agent.azure_launcher import AzureCodePlace, azure_launcher, proxy_environment
 from agent.azure_spec import AzureAgentSpec, memory
 from agent.compute_logs import in_container, in_dagster_plus, nowhere
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
@@ -70,6 +70,7 @@ def dagster_yaml(spec: AzureAgentSpec, place: AzureCodePlace, said: AzureAgentTe
         deployment=said.deployment,
         compute_logs=_compute_logs(spec, said),
         full_deployment=spec.full_deployment,
+        proxies=spec.proxy.to_dagster_plus if spec.proxy else None,
     )
 
 
@@ -97,6 +98,7 @@ def agent_container(spec: AzureAgentSpec, place: AzureCodePlace, said: AzureAgen
         **spec.timing(said.locations).environment(),
         **({GENERATION_VARIABLE: generation} if (generation := _generation(spec, said)) else {}),
         **said.environment,
+        **proxy_environment(spec),
         **spec.environment,
         SETTINGS_VARIABLE: dagster_yaml(spec, place, said),
     }

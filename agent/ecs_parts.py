@@ -1,4 +1,4 @@
-"""The parts of an ECS agent's settings: sizes of tasks, volumes, checks, an adopted namespace, a proxy."""
+"""The parts of an ECS agent's settings: sizes of tasks, volumes, checks, an adopted namespace."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from agent.any_spec import Spec
+from agent.proxy import DomainName
 from hybrid.aws.fargate import EPHEMERAL_GIB, size_problem
 
 SecretArn = Annotated[
@@ -20,8 +21,6 @@ RoleArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$", max_length=2048)
 ]
 NamespaceId = Annotated[str, StringConstraints(pattern=r"^ns-[a-z0-9]{8,64}$")]
-DomainName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.?){1,20}$")]
-ProxyUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$")]
 VolumeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
 ContainerPath = Annotated[str, StringConstraints(pattern=r"^/[^\x00:]*$", max_length=4096)]
 FileSystemId = Annotated[str, StringConstraints(pattern=r"^fs-[0-9a-f]{8,40}$")]
@@ -164,20 +163,6 @@ class AdoptedNamespace(Spec):
     reconcile_seconds: int = Field(default=300, ge=10, le=3600)
     """How often the agent compares such a namespace with what runs, in seconds. Default 300, which is Dagster's own: a
     task that ECS replaced is not found for so long. Less costs more calls."""
-
-
-PROXY_VARIABLES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
-"""By which a proxy is told to agent, code servers and runs."""
-
-
-class Proxy(Spec):
-    """By which way agent, code servers and runs reach Dagster+ and AWS."""
-
-    url: ProxyUrl
-    """The proxy's address, without a login: it is in plain text in every task definition."""
-
-    except_for: tuple[DomainName, ...] = ()
-    """Further names that are reached directly. ECS's own addresses and code servers always are."""
 
 
 ContainerInsights = Literal["disabled", "enabled", "enhanced"]

@@ -19,11 +19,9 @@ from agent.any_spec import AnyAgentSpec, VariableName
 from agent.docker_spec import ImageReference
 from agent.ecs_grants import NamedByLocations, named_in_context
 from agent.ecs_parts import (
-    PROXY_VARIABLES,
     AdoptedNamespace,
     ComputeLogs,
     ContainerInsights,
-    Proxy,
     SecretArn,
     ServerHealthCheck,
     ServerSize,
@@ -31,6 +29,7 @@ from agent.ecs_parts import (
     Volume,
 )
 from agent.ecs_timing import LONGEST_STOP, EcsTiming, timing
+from agent.proxy import PROXY_VARIABLES, Proxy
 from hybrid.aws.fargate import size_problem
 
 AGENT_VERSION: Final = "1.13.27"

@@ -14,9 +14,10 @@ from typing import Any, Final
 from agent.compute_logs import in_bucket, in_dagster_plus, nowhere
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
 from agent.ecs_launcher import CodePlace, ecs_launcher
-from agent.ecs_parts import ARCHITECTURES, Proxy
+from agent.ecs_parts import ARCHITECTURES
 from agent.ecs_spec import EcsAgentSpec
 from agent.launchers import Launcher
+from agent.proxy import Proxy
 from hybrid.errors import SettingsError
 
 CONTAINER: Final = "agent"
@@ -46,8 +47,7 @@ _NAMES: Final = 1000  # location, job, module and image
 SETTINGS_ROOM: Final = _OVERRIDES - _INSTANCE - _NAMES
 """How long the settings may be, in characters of JSON within JSON."""
 
-# What ECS and the code servers are reached by; a proxy knows none of them.
-_NEVER_BY_PROXY: Final = ("169.254.170.2", "169.254.169.254", "localhost", "127.0.0.1")
+_CREDENTIALS_OF_ECS: Final = "169.254.170.2"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,6 @@ def dagster_yaml(spec: EcsAgentSpec, place: CodePlace, said: AgentText) -> str:
 
     Raises ``SettingsError`` when they are so long that ECS would refuse every run.
     """
-    proxies = None if spec.proxy is None else {"http": spec.proxy.url, "https": spec.proxy.url}
     launcher = ecs_launcher(spec, place)
     text = render(
         spec,
@@ -79,7 +78,7 @@ def dagster_yaml(spec: EcsAgentSpec, place: CodePlace, said: AgentText) -> str:
         deployment=said.deployment,
         compute_logs=_compute_logs(spec, said),
         full_deployment=spec.full_deployment,
-        proxies=proxies,
+        proxies=spec.proxy.to_dagster_plus if spec.proxy else None,
     )
     if (length := length_in_a_run(text)) > SETTINGS_ROOM:
         raise _too_long(length, launcher)
@@ -181,9 +180,8 @@ def agent_container(
 
 
 def proxy_environment(proxy: Proxy, namespace_name: str) -> dict[str, str]:
-    """In capitals alone: gRPC reads the small ones, and would ask the proxy for code servers."""
-    direct = [*_NEVER_BY_PROXY, f".{namespace_name.strip('.')}", *proxy.except_for]
-    return {"HTTP_PROXY": proxy.url, "HTTPS_PROXY": proxy.url, "NO_PROXY": ",".join(direct)}
+    """Code servers are in the namespace."""
+    return proxy.environment(_CREDENTIALS_OF_ECS, f".{namespace_name.strip('.')}")
 
 
 def volumes(spec: EcsAgentSpec) -> list[dict[str, Any]]:

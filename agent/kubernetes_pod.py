@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from agent.compute_logs import in_dagster_plus, nowhere
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
-from agent.ecs_parts import Proxy
 from agent.kubernetes_launcher import ARCHITECTURE_LABEL, CodePlace, kubernetes_launcher
 from agent.kubernetes_names import KubernetesNames
 from agent.kubernetes_parts import CustomComputeLogs
 from agent.kubernetes_spec import KubernetesAgentSpec
+from agent.proxy import Proxy
 
 CONTAINER: Final = "agent"
 """The name of the agent's container."""
@@ -46,7 +46,7 @@ _START: Final = (
 _FIRST_SIGN: Final = 300  # seconds until the loop turns for the first time: imports, and Dagster+ that is slow
 
 # The cluster's API and the code servers; a proxy knows neither. The first is Kubernetes' own variable in every pod.
-_NEVER_BY_PROXY: Final = ("$(KUBERNETES_SERVICE_HOST)", "169.254.169.254", "localhost", "127.0.0.1", ".svc")
+_NEVER_BY_PROXY: Final = ("$(KUBERNETES_SERVICE_HOST)", ".svc")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def dagster_yaml(spec: KubernetesAgentSpec, place: CodePlace, said: AgentText) -
         deployment=said.deployment,
         compute_logs=_compute_logs(spec),
         full_deployment=spec.full_deployment,
-        proxies=None if spec.proxy is None else {"http": spec.proxy.url, "https": spec.proxy.url},
+        proxies=spec.proxy.to_dagster_plus if spec.proxy else None,
     )
 
 
@@ -219,9 +219,8 @@ def _limits(spec: KubernetesAgentSpec) -> dict[str, str]:
 
 
 def proxy_environment(proxy: Proxy, namespace: str) -> dict[str, str]:
-    """In capitals alone: gRPC reads the small ones, and would ask the proxy for code servers."""
-    direct = [*_NEVER_BY_PROXY, f".{namespace}", *proxy.except_for]
-    return {"HTTP_PROXY": proxy.url, "HTTPS_PROXY": proxy.url, "NO_PROXY": ",".join(direct)}
+    """Code servers are in the namespace."""
+    return proxy.environment(*_NEVER_BY_PROXY, f".{namespace}")
 
 
 def _pod_security(spec: KubernetesAgentSpec) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from pydantic import Field, field_validator, model_validator
 
 from agent.any_spec import AnyAgentSpec, VariableName
 from agent.docker_spec import ImageReference
-from agent.ecs_parts import PROXY_VARIABLES, Proxy
 from agent.ecs_spec import AGENT_IMAGE
 from agent.kubernetes_parts import (
     AllowedFields,
@@ -29,6 +28,7 @@ from agent.kubernetes_parts import (
     checked,
 )
 from agent.kubernetes_timing import KubernetesTiming, timing
+from agent.proxy import PROXY_VARIABLES, Proxy
 
 _DAGSTERS_OWN: Final = ("public.ecr.aws/dagster/", "docker.io/dagster/", "dagster/")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from hybrid.azure.errors import not_installed
 
-NEEDED: Final = ("pulumi_azure_native", "azure.identity", "azure.mgmt.appcontainers")
+NEEDED: Final = ("pulumi_azure_native", "azure.identity", "azure.mgmt.appcontainers", "azure.storage.blob")
 
 
 def require_libraries() -> None:

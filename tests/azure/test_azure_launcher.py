@@ -52,6 +52,7 @@ CHOICES: dict[str, some.SearchStrategy[Any]] = {
     "environment": some.just({"STAGE": "prod"}),
     "isolated": some.booleans(),
     "computeLogs": some.sampled_from(["dagster-plus", "container", "off"]),
+    "proxy": some.just({"url": "http://proxy.acme.example:3128", "exceptFor": ["acme.example"]}),
     "agentMetrics": some.booleans(),
     "codeServerMetrics": some.booleans(),
 }
@@ -99,6 +100,11 @@ def test_dagster_loads_every_rendering_and_reads_what_was_meant(home: Path, spec
         assert variables[AGENT_TOKEN_VARIABLE] == TOKEN, "code has no other way to it"
         assert variables["AZURE_CLIENT_ID"] == "c0de"
         assert set(spec.environment) <= set(variables)
+        if spec.proxy is not None:
+            assert variables["HTTPS_PROXY"] == spec.proxy.url
+            assert ".azurecontainerapps.io" in variables["NO_PROXY"].split(","), "code servers ask each other directly"
+            assert "http_proxy" not in {name for name in variables if name.islower()}, "gRPC reads the small ones"
+            assert instance.dagster_cloud_api_proxies == {"http": spec.proxy.url, "https": spec.proxy.url}
         kinds = {"container": AzureBlobComputeLogManager, "off": NoOpComputeLogManager}
         manager: Any = instance.compute_log_manager
         assert type(manager) is kinds.get(spec.compute_logs, CloudComputeLogManager)

@@ -20,6 +20,7 @@ from stacks.azure import AzurePlatform
 from stacks.azure_facts import AzureFacts
 from stacks.identity import StackIdentity
 from stacks.images import registry_address
+from stacks.platforms import platform_of
 from stacks.served import served_locations
 from stacks.settings import parse
 from stacks.stack import HybridStack
@@ -262,3 +263,30 @@ def test_an_agent_that_is_not_isolated_ends_runs_itself_and_may_do_so() -> None:
     assert {"Microsoft.App/jobs/stop/action", "Microsoft.App/jobs/delete"} <= {
         *launchers.inputs["permissions"][0]["actions"]
     }
+
+
+def test_beside_serverless_the_agent_takes_no_work_and_by_queue_only_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(**settings: Any) -> dict[str, Any]:
+        workspace, who = Workspace.of_this_checkout(), identity(**settings)
+        facts = AzureFacts(who)
+        (folder,) = served_locations(workspace, who)
+
+        def of(who: StackIdentity, _: Any, spec: Any, folders: Any) -> AzurePlatform:
+            return AzurePlatform(who, workspace, spec, folders, facts.names, facts.azure)
+
+        monkeypatch.setattr(AzurePlatform, "of", of)
+        folder = replace(folder, container_context={})
+
+        def build() -> None:
+            HybridStack(who, workspace, (folder,), platform_of(who, workspace, (folder,))).build()
+
+        made = recording.run(build, answers=ANSWERS, preview=False)
+        text = next(each["value"] for each in container(made)["env"] if each["name"] == "HYBRID_DAGSTER_YAML")
+        return yaml.safe_load(text)
+
+    beside = told(phase="standby")
+    assert beside["agent_queues"] == {"include_default_queue": False, "additional_queues": ["hybrid-standby"]}
+    assert beside["allowed_full_deployment_locations"] == {"prod": []}
+    by_queue = told(phase="standby", ownQueue={"name": "hybrid"})
+    assert by_queue["agent_queues"] == {"include_default_queue": False, "additional_queues": ["hybrid"]}
+    assert told()["agent_queues"]["include_default_queue"], "after the hand-over"

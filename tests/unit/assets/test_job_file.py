@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from asset_values import BlobPlace
 from hybrid.assets.job_file import JobPlace, job_file, standing
 from hybrid.delivery.catalog import CodeLocationFolder, find_code_locations
 from hybrid.errors import SettingsError
@@ -112,3 +113,17 @@ def test_a_location_of_one_file_has_no_folder_for_it(tmp_path: Path) -> None:
     (one,) = find_code_locations(tmp_path)
     with pytest.raises(SettingsError, match="no folder of modules"):
         job_file(one, ROLE, from_serverless=True)
+
+
+def test_a_container_of_azure_is_named_and_whose_login_writes_there(tmp_path: Path) -> None:
+    place = JobPlace("abfss://values@acme.dfs.core.windows.net/assets/prod")
+    code = location(tmp_path)
+    text = job_file(code, place, from_serverless=True).text
+    (call,) = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "BlobPlace"
+    ]
+    given = {each.arg: ast.literal_eval(each.value) for each in call.keywords}
+    assert BlobPlace(**given).url == place.url
+    assert "AZURE_CLIENT_SECRET" in told(code, place, from_serverless=True), "a task on Serverless has no login there"

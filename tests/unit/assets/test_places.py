@@ -15,13 +15,21 @@ from hybrid.errors import UsageError
 pytestmark = pytest.mark.unit
 
 
-@pytest.mark.parametrize("text", ["s3://values/assets", "s3://values", "/some/folder with blanks", "/ünï#?"])
+BLOBS = "abfss://values@acme.dfs.core.windows.net"
+
+
+@pytest.mark.parametrize(
+    "text", ["s3://values/assets", "s3://values", BLOBS, f"{BLOBS}/a/b", "/some/folder with blanks", "/ünï#?"]
+)
 def test_a_place_is_found_again_by_the_name_in_the_manifest(text: str) -> None:
     place = Place.of(text)
     assert Place.named(place.name) == place
 
 
 def test_two_stores_with_a_bucket_of_one_name_are_not_taken_for_one() -> None:
+    azurite = Place.of(BLOBS, endpoint="https://127.0.0.1:10000/acme")
+    assert azurite.name != Place.of(BLOBS).name
+    assert Place.named(azurite.name) == azurite
     aws, other = Place.of("s3://values/a"), Place.of("s3://values/a", endpoint="https://minio.example")
     assert aws.name != other.name
     assert Place.named(other.name) == other
@@ -37,7 +45,14 @@ def test_serverless_storage_is_no_place_that_can_be_opened_by_its_name() -> None
     assert Place.named("Serverless storage of prod at https://acme.agent.dagster.cloud") is None
 
 
-@pytest.mark.parametrize("text", ["gs://values/a", "https://values", "s3://No_Bucket/a", "s3://"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("gs://values/a", "https://values", "s3://No_Bucket/a", "s3://", "abfss://values", f"{BLOBS}/a//b"),
+        *("abfss://Values@acme.dfs.core.windows.net", "abfss://a--b@acme.dfs.core.windows.net/x"),
+        *("abfss://values@acme.blob.core.windows.net", "abfss://values@acme.dfs.evil/../x", f"{BLOBS}/.."),
+    ],
+)
 def test_what_is_no_place_is_refused_with_words(text: str) -> None:
     with pytest.raises(UsageError, match="no place for stored values"):
         Place.of(text)
