@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from hybrid import redaction
@@ -23,9 +24,12 @@ _LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 
 def pytest_configure() -> None:
     """Where the tests run in a shell's background, which has its processes ignore Ctrl-C, those that tests start would
-    inherit that."""
+    inherit that. And no example of a test is too slow."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # examples take as long as they take: on a busy machine one of a few milliseconds takes a second
+    hypothesis.settings.register_profile("unhurried", deadline=None)
+    hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(tryfirst=True)
