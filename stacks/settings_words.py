@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, get_args
 
 from agent import kubernetes_parts
-from stacks import aws_settings, kubernetes_settings
+from stacks import aws_settings, azure_settings, delivery_settings, kubernetes_settings
 
 NAMESPACE: Final = "hybrid:"
 
@@ -72,6 +72,23 @@ def _forms() -> dict[str, str]:
         kubernetes_settings.ContextName: "a context's name, as `kubectl config get-contexts` shows it",
         kubernetes_settings.KubeconfigPath: "an absolute path, or one below ~",
         kubernetes_settings.ServerUrl: "the address of a cluster's API, such as https://k8s.acme.example:6443",
+    }
+    words |= {
+        azure_settings.Guid: "an id as Azure shows it: 00000000-1111-2222-3333-444444444444",
+        azure_settings.Location: "a location by its short name, such as westeurope (`az account list-locations`)",
+        azure_settings.GroupName: "the name of a resource group: letters, digits and _ - . ( ), at most 90",
+        azure_settings.SubnetId: "the whole id of a subnet: /subscriptions/…/virtualNetworks/<name>/subnets/<name>",
+        azure_settings.RegistryId: "the whole id of a registry: /subscriptions/…/registries/<name>",
+        azure_settings.AccountName: "a storage account's name: lower-case letters and digits, 3 to 24 of them",
+        azure_settings.ContainerName: "a container's name: lower-case letters, digits and single hyphens",
+        azure_settings.TagName: "a tag's name, without < > % & \\ ? and /",
+    }
+    words |= {
+        delivery_settings.RegistryAddress: "a registry's host and path, such as ghcr.io/acme/data",
+        delivery_settings.ImageReference: "an image, such as python:3.12-slim",
+        delivery_settings.PinnedImage: "an image by digest: name@sha256:…",
+        delivery_settings.Platform: "linux/amd64 or linux/arm64",
+        delivery_settings.SecretSource: "where a secret is: env:NAME or file:/path",
     }
     return {_pattern(kind): text for kind, text in words.items()}
 

@@ -30,7 +30,7 @@ _LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 
 def pytest_configure() -> None:
     """Where the tests run in a shell's background, which has its processes ignore Ctrl-C, those that tests start would
-    inherit that."""
+    inherit that. And no example of a test is too slow."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # no test is one of speed: what hypothesis takes for slow is a machine with other work

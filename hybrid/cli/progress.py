@@ -98,13 +98,20 @@ class UpdateProgress:
     def _message(self, message: events.Message) -> None:
         if message.ephemeral and message.resource is not None:
             self._waiting[message.resource] = f"{message.resource}: {message.text}"
-            if self._status is None and message.text not in self._said:
-                self._said.add(message.text)
+            if self._status is None and self._is_new(message.text):
                 self._line("…", "dim", message.text)
         elif message.severity == "warning":
-            self._line("!", "yellow", message.text)
+            # the engine tells of a plugin each time that it starts it
+            if self._is_new(f"{message.resource}: {message.text}"):
+                self._line("!", "yellow", message.text)
         elif message.severity == "info" and message.resource is not None:
             self._line("·", "dim", f"{message.resource}: {message.text}")
+
+    def _is_new(self, text: str) -> bool:
+        """Whether it was not said in this update."""
+        known = text in self._said
+        self._said.add(text)
+        return not known
 
     def _line(self, mark: str, style: str, text: str, took: float | None = None) -> None:
         line = Text(f"{mark} ", style=style) + Text(redact(text))

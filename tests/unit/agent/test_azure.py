@@ -122,16 +122,16 @@ def test_what_azure_or_the_launcher_cannot_do_is_refused_with_the_reason(agent: 
 @pytest.mark.parametrize(
     ("azure", "said"),
     [
-        ({"subscription": "mine"}, "subscription"),
+        ({"subscription": "mine"}, "hybrid:azure.subscription: it must be an id as Azure shows it"),
         ({"name": "x" * 21}, "at most 20"),
-        ({"location": "West Europe"}, "location"),
+        ({"location": "West Europe"}, "hybrid:azure.location: it must be a location by its short name"),
         ({"network": {"subnetCidr": "10.90.0.0/28"}}, "too small"),
         ({"network": {"subnetCidr": "10.91.0.0/23"}}, "not within"),
         ({"network": {"cidr": "8.8.0.0/16"}}, "private addresses"),
         ({"storage": {"account": "acme", "keep": True}}, "is there already"),
-        ({"registry": {"id": "acme.azurecr.io"}}, "registry"),
+        ({"registry": {"id": "acme.azurecr.io"}}, "it must be the whole id of a registry"),
         ({"tags": {"dagster-agent-id": "1"}}, "Dagster's to give"),
-        ({"tags": {"a/b": "1"}}, "tags"),
+        ({"tags": {"a/b": "1"}}, "it must be a tag's name"),
     ],
 )
 def test_settings_that_azure_would_refuse_are_refused_before(azure: dict, said: str) -> None:

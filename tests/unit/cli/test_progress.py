@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from hybrid.cli.progress import RESTARTS, UpdateProgress
-from hybrid.engine.events import Event, Operation, ResourceName, StepEnded, StepStarted
+from hybrid.engine.events import Event, Message, Operation, ResourceName, StepEnded, StepStarted
 
 pytestmark = pytest.mark.unit
 
@@ -52,6 +52,13 @@ def test_a_replacement_is_one_line_of_a_preview_and_two_of_an_update() -> None:
         "✓ replaced TaskDefinition agent-task",
         "✓ removed the old TaskDefinition agent-task",
     ]
+
+
+def test_a_warning_that_the_engine_repeats_is_shown_once_and_one_about_another_resource_is_not_left_out() -> None:
+    plugin = Message(severity="warning", text="using a plugin from $PATH", resource=None, ephemeral=False)
+    task, service = (Message("warning", "it is deprecated", resource, ephemeral=False) for resource in (TASK, SERVICE))
+    lines = shown(plugin, plugin, task, service, plugin, preview=False)
+    assert lines == ["! using a plugin from $PATH", "! it is deprecated", "! it is deprecated"]
 
 
 def test_a_token_among_the_reasons_is_masked() -> None:

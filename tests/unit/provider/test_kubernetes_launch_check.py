@@ -105,6 +105,12 @@ def test_an_image_for_another_architecture_than_the_nodes_is_told(resource, shar
     assert "is for linux/arm64/v8" in refusal(resource, inputs | {"nodeSelectors": both}, call), "runs count, too"
 
 
+def test_an_image_for_amd64_is_told_where_all_nodes_are_of_arm(fake, resource, shared, inputs, call):
+    fake.put("nodes", "n", namespace="", labels={"kubernetes.io/arch": "arm64"})
+    shared.registry.answer = ("linux/amd64",)
+    assert f"The image {IMAGE} is for linux/amd64, the node is linux/arm64." in refusal(resource, inputs, call)
+
+
 def test_what_could_not_be_found_out_is_said_and_no_error(fake, resource, shared, inputs, call, report):
     for what in ("get namespaces", "get secrets", "list nodes"):
         fake.refuse(what)
