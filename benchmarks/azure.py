@@ -8,9 +8,7 @@ Pulumi: something that answers these questions stands in. It needs Linux, root a
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +19,9 @@ from benchmarks.answering_azure import SUBSCRIPTION, answering_azure
 from benchmarks.figure import Figure
 from benchmarks.organization_stack import OrganizationStack, organization_stack
 from benchmarks.plain_program import PlainProgram
+from benchmarks.previews import compared
 from tests.emulated.checkout import REPOSITORY
 
-ROUNDS: Final = 7
 _PLACE: Final = {
     "agent": {"kind": "azure"},
     "azure": {"subscription": SUBSCRIPTION, "location": "westeurope", "tenant": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"},
@@ -44,18 +42,8 @@ def measure() -> list[Figure]:
 
 def _previews(root: Path, nothing: OrganizationStack) -> list[Figure]:
     plain = PlainProgram(root / "plain", "azure-native", nothing.planned(), nothing.environment)
-    commands: dict[str, Callable[[], float]] = {
-        "plain": plain.preview,
-        "pulumi": nothing.preview,
-        "hybrid": nothing.hybrid_preview,
-    }
-    seconds: dict[str, list[float]] = {}
-    for _ in range(ROUNDS):
-        for what, command in commands.items():
-            seconds.setdefault(what, []).append(command())
-    middle = {what: statistics.median(taken) for what, taken in seconds.items()}
-    told = f"from nothing, {plain.count} resources of Azure"
-    return [Figure(f"`{tool} preview` {told}", "s", middle[tool], middle["plain"]) for tool in ("pulumi", "hybrid")]
+    ours = {"pulumi": nothing.preview, "hybrid": nothing.hybrid_preview}
+    return compared(ours, plain.preview, f"from nothing, {plain.count} resources of Azure")
 
 
 def _plugins(folder: Path) -> str:

@@ -7,9 +7,8 @@ The clusters are control planes without a node: no pod runs, and a preview needs
 from __future__ import annotations
 
 import os
-import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +20,13 @@ from benchmarks import program_start
 from benchmarks.figure import Figure
 from benchmarks.organization_stack import OrganizationStack, organization_stack
 from benchmarks.plain_program import PlainProgram
+from benchmarks.previews import compared
 from tests.emulated.checkout import REPOSITORY
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.fixtures import official_plugin
 from tests.kubernetes.kubeconfig import CONTEXT
 from tests.kubernetes.parts import obtain
 
-ROUNDS: Final = 7
 _STANDIN: Final = REPOSITORY / "tests" / "standins" / "kubernetes"
 _PLACE: Final = {
     "agent": {"kind": "kubernetes"},
@@ -60,24 +59,18 @@ def _previews(root: Path, nothing: OrganizationStack, stands: OrganizationStack)
         for name, stack in (("nothing", nothing), ("stands", stands))
     }
     plain["stands"].up()
-    commands: dict[str, Callable[[], float]] = {
-        "plain from nothing": plain["nothing"].preview,
-        "pulumi from nothing": nothing.preview,
-        "hybrid from nothing": nothing.hybrid_preview,
-        "plain of what stands": plain["stands"].preview,
-        "pulumi of what stands": stands.preview,
-        "hybrid of what stands": stands.hybrid_preview,
-    }
-    seconds: dict[str, list[float]] = {}
-    for _ in range(ROUNDS):
-        for what, command in commands.items():
-            seconds.setdefault(what, []).append(command())
-    middle = {what: statistics.median(taken) for what, taken in seconds.items()}
     told = f"{plain['stands'].count} objects of Kubernetes"
     return [
-        Figure(f"`{tool} preview` {when}, {told}", "s", middle[f"{tool} {when}"], middle[f"plain {when}"])
-        for when in ("from nothing", "of what stands")
-        for tool in ("pulumi", "hybrid")
+        *compared(
+            {"pulumi": nothing.preview, "hybrid": nothing.hybrid_preview},
+            plain["nothing"].preview,
+            f"from nothing, {told}",
+        ),
+        *compared(
+            {"pulumi": stands.preview, "hybrid": stands.hybrid_preview},
+            plain["stands"].preview,
+            f"of what stands, {told}",
+        ),
     ]
 
 
