@@ -77,13 +77,14 @@ def started(stack: AzureCheckout) -> str:
     return run
 
 
-def test_a_preview_changes_nothing_anywhere(stack: AzureCheckout) -> None:
+def test_a_preview_changes_nothing_anywhere(stack: AzureCheckout, azure_plugin_path: str) -> None:
     answer = stack.hybrid("preview", STACK)
 
     assert answer.code == 0, f"{answer.err}\n{stack.trouble()}"
     assert stack.writes() == [], "a preview only reads"
     assert stack.decisions(PERSON), "but it does look at the subscription"
     assert stack.tokens() == {}, "and makes no token"
+    assert ("STAND-IN for Pulumi's plugin" in answer.err) is bool(azure_plugin_path), "whoever reads it knows by what"
 
 
 def test_up_ends_when_all_locations_are_loaded_from_the_images_that_were_pushed(stack: AzureCheckout) -> None:

@@ -55,7 +55,7 @@ class Provider(ResourceProviderServicer):
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:
         self._settings = reveal(decode(request.args))
-        self._log.write("", engine_pb2.INFO, SAYS)
+        self._log.write("", engine_pb2.WARNING, SAYS)
         return wire.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
