@@ -12,7 +12,7 @@ from policies.subjects import Subject, Unknown, mapping
 _VAULT: Final = "azure-native:keyvault:Vault"
 _KEY: Final = "azure-native:keyvault:Key"
 _BLOBS: Final = "azure-native:storage:BlobServiceProperties"
-_OLD_TLS: Final = frozenset({"TLS1_0", "TLS1_1"})
+_OLD_TLS: Final = ("TLS1_0", "TLS1_1")
 
 
 def _not_brought_back(subject: Subject) -> Iterator[str]:

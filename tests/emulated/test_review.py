@@ -204,6 +204,7 @@ class _At:
 
     def __init__(self, root: Path, like: Checkout) -> None:
         self.root = root
+        self.before = like.before
         self._like = like
 
     @property

@@ -74,9 +74,9 @@ def test_dots_and_nothing_are_no_name(fake, cluster, name):
         (403, "Forbidden", 'User "jo" cannot list pods', errors.KubernetesDenied, "does not allow this identity to"),
         (403, "Forbidden", "exceeded quota: small", errors.KubernetesQuotaReached, "quota"),
         (429, "TooManyRequests", "wait", errors.KubernetesThrottled, "too many requests"),
-        (404, "NotFound", "no", errors.KubernetesNotFound, "refused to ask"),
-        (409, "Conflict", "no", errors.KubernetesConflict, "refused to ask"),
-        (500, "InternalError", "etcd", errors.KubernetesError, "refused to ask"),
+        (404, "NotFound", "no", errors.KubernetesNotFound, "refused to say"),
+        (409, "Conflict", "no", errors.KubernetesConflict, "refused to say"),
+        (500, "InternalError", "etcd", errors.KubernetesError, "refused to say"),
     ],
 )
 def test_answers_of_the_cluster_become_errors_with_a_next_step(fake, cluster, status, reason, message, kind, said):
