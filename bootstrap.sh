@@ -10,8 +10,12 @@ stamp=.venv/.made-from
 locks=requirements.lock
 # `./bootstrap.sh azure` once, and from then on without it: what a stack needs is not taken away by the next lock
 wants_azure() {  # a job of CI starts with nothing, and nobody there says it: the stacks do
-    [ "${1:-}" = azure ] || [ -e .hybrid/with-azure ] ||
-        { [ -n "${CI:-}" ] && grep -qsE '^[^#]*kind: *"?azure"?' stacks/Pulumi.*.yaml; }
+    [ "${1:-}" = azure ] || [ -e .hybrid/with-azure ] && return
+    [ -n "${CI:-}" ] || return 1
+    case $(cat stacks/Pulumi.*.yaml 2>/dev/null) in
+        *'kind: azure'* | *'kind: "azure"'* | *"kind: 'azure'"*) return 0 ;;
+        *) return 1 ;;
+    esac
 }
 if wants_azure "${1:-}"; then
     locks="$locks requirements-azure.lock"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hybrid.engine import backend, events, history, policies, program
-from hybrid.engine.lock import UpdateLock, dead_engine_locks
+from hybrid.engine.lock import UpdateLock, dead_engine_locks, half_written_notes
 from hybrid.errors import EngineError, StackBusyError, StoppedError
 from hybrid.redaction import redact
 from hybrid.toolchain import Pulumi
@@ -141,6 +141,7 @@ class Engine:
 
     def _prepare(self) -> None:
         backend.prepare(self._workspace, self._stack, self._given)
+        self._clear_half_written_notes()
 
     def _sweep(self) -> None:
         from hybrid.provider.sweep import sweep
@@ -306,6 +307,13 @@ class Engine:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def _clear_half_written_notes(self) -> None:
+        """For what only reads, too: nobody could look at the stack. What another engine is just writing comes anew with
+        its next write, and nothing needs it."""
+        if "PULUMI_BACKEND_URL" not in self._given:
+            for file in half_written_notes(self._workspace.state):
+                file.unlink(missing_ok=True)
 
     def _clear_dead_locks(self) -> None:
         if "PULUMI_BACKEND_URL" in self._given:

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -80,6 +81,20 @@ class UpdateLock:
                 if process.is_running():
                     process.kill()
             psutil.wait_procs(family, timeout=_GRACE_SECONDS)
+
+
+def half_written_notes(state: Path) -> list[Path]:
+    """Empty ``.attrs`` files of Pulumi's file backend, by which it finds no state: "failed to load checkpoint: EOF".
+
+    Its library notes a file's type and sum beside it, not in one step (gocloud.dev/blob/fileblob/attrs.go): an engine
+    that is killed there leaves nothing in the note, and the state whole. A state without a note is read.
+    """
+    found = []
+    for file in state.rglob("*.attrs"):
+        with suppress(FileNotFoundError):
+            if file.stat().st_size == 0:
+                found.append(file)
+    return found
 
 
 def dead_engine_locks(folder: Path) -> list[Path]:

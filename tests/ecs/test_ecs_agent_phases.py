@@ -61,7 +61,9 @@ def test_an_updated_location_has_a_new_server_and_the_old_one_goes(agent: Standi
     agent.until(lambda: agent.server_image("shop") == newer_image, seconds=90, what="the new image runs")
     agent.until(lambda: before not in agent.account.code_servers(), seconds=60, what="the old server is gone")
     agent.until_loaded("shop")
-    assert len(agent.account.cloud_map_services()) == 1, "the old server's name goes with it"
+    agent.until(
+        lambda: len(agent.account.cloud_map_services()) == 1, seconds=30, what="the old server's name has gone with it"
+    )
 
 
 def test_a_run_ends_as_its_code_does(agent: StandingAgent) -> None:

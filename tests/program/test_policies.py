@@ -24,6 +24,9 @@ from tests.program.policy_programs import (
 
 pytestmark = [pytest.mark.program, pytest.mark.slow, pytest.mark.timeout(900)]
 
+_HERE = [rule for rule in rules.RULES if not rule.name.startswith("azure-")]
+"""Azure's own are shown red by changed programs in tests/azure/test_azure_policies.py."""
+
 STALE = 'Allowed("log-retention", "aws:cloudwatch/logGroup:LogGroup::long-gone", because="It was here once.")'
 
 
@@ -45,10 +48,10 @@ def broken(stack: AwsProgram, tmp_path_factory: pytest.TempPathFactory) -> Held:
 
 
 def test_no_rule_is_without_something_that_breaks_it() -> None:
-    assert set(BROKEN) == {rule.name for rule in rules.RULES}, "a rule that was never red may not work"
+    assert set(BROKEN) == {rule.name for rule in _HERE}, "a rule that was never red may not work"
 
 
-@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", _HERE, ids=lambda rule: rule.name)
 def test_a_rule_is_red_on_the_engine(broken: Held, rule: rules.Rule) -> None:
     found = broken.of(rule.name)
     assert found, f"no finding of {rule.name} in:\n{broken.said}"

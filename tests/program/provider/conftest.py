@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from hybrid.engine.lock import half_written_notes
 from hybrid.plus import Endpoint, PlusClient, api_token
 from hybrid.provider import family
 from hybrid.provider.runtime import socket_path
@@ -107,8 +108,10 @@ class Project:
         return (self.root / "state" / ".pulumi" / "stacks" / "hybrid" / f"{STACK}.json").read_text()
 
     def forget_locks(self) -> None:
-        """What `hybrid up` does with the lock of a killed engine."""
+        """What `hybrid up` does with the lock of a killed engine, and with its half-written notes."""
         shutil.rmtree(self.root / "state" / ".pulumi" / "locks", ignore_errors=True)
+        for note in half_written_notes(self.root / "state"):
+            note.unlink()
 
     def processes(self, name: str) -> list[psutil.Process]:
         """The live programs of a process folder, without supervisor and launcher."""

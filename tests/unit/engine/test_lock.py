@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hybrid.engine.lock import UpdateLock, dead_engine_locks
+from hybrid.engine.lock import UpdateLock, dead_engine_locks, half_written_notes
 from hybrid.errors import StackBusyError
 
 pytestmark = pytest.mark.unit
@@ -97,3 +97,12 @@ def test_a_lock_that_somebody_may_hold_is_never_cleared(tmp_path: Path, host: st
     engine_lock(tmp_path, pid, socket.gethostname() if host == "here" else host)
     with pytest.raises(StackBusyError, match="pulumi cancel"):
         dead_engine_locks(tmp_path)
+
+
+def test_only_notes_that_a_killed_engine_left_empty_are_in_the_way(tmp_path: Path) -> None:
+    stacks = tmp_path / ".pulumi" / "stacks" / "hybrid"
+    stacks.mkdir(parents=True)
+    for name, text in {"prod.json": "", "prod.json.attrs": "", "dev.json.attrs": '{"md5": "x"}'}.items():
+        (stacks / name).write_text(text)
+    assert half_written_notes(tmp_path) == [stacks / "prod.json.attrs"], "state itself is never among them"
+    assert half_written_notes(tmp_path / "not there yet") == []
