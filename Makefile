@@ -65,7 +65,7 @@ docs: setup ## Write docs/{settings,conformance,costs,iam,kubernetes,policies,re
 	@.venv/bin/python -m policies.reference > docs/policies.md
 	@.venv/bin/python -m hybrid.review.reference > docs/review-json.md
 
-bench: tools ## Measure speed and memory, each beside its peer
+bench: azure tools ## Measure speed and memory, each beside its peer
 	@.venv/bin/python -m benchmarks $(ARGS)
 
 lock: setup ## Write every requirements.lock anew (ARGS=--upgrade takes newer releases)
