@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from policies import rules, stack_tag, tables
-from policies.subjects import Subject
+from policies.subjects import UNKNOWN, Subject
 from tests.azure.test_azure_program import record
 from tests.unit.infra.recording import Record
 
@@ -21,6 +21,31 @@ pytestmark = [pytest.mark.program]
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 PLAIN = {"name": "X_TOKEN", "value": "swordfish-1"}
+
+CHANGED: list[tuple[str, str, tuple[Any, ...], Any]] = [
+    ("azure-public-access", "storage:StorageAccount", ("allowBlobPublicAccess",), True),
+    ("azure-public-access", "storage:BlobContainer", ("publicAccess",), "Blob"),
+    ("azure-public-access", "app:ManagedEnvironment", ("vnetConfiguration", "internal"), False),
+    ("azure-public-access", "containerregistry:Registry", ("anonymousPullEnabled",), True),
+    ("azure-account-keys", "storage:StorageAccount", ("allowSharedKeyAccess",), True),
+    ("azure-account-keys", "containerregistry:Registry", ("adminUserEnabled",), True),
+    ("azure-broad-roles", "authorization:RoleAssignment", ("roleDefinitionId",), OWNER),
+    ("azure-broad-roles", "authorization:RoleDefinition", ("permissions",), [{"actions": ["*"]}]),
+    ("azure-vaults", "keyvault:Vault", ("properties", "enableSoftDelete"), False),
+    ("azure-in-transit", "storage:StorageAccount", ("minimumTlsVersion",), "TLS1_0"),
+    ("azure-blob-recovery", "storage:BlobServiceProperties", ("deleteRetentionPolicy", "enabled"), False),
+    ("log-retention", "operationalinsights:Workspace", ("retentionInDays",), None),
+    ("stack-tag", "keyvault:Secret", ("tags",), {}),
+    ("image-by-digest", "app:ContainerApp", ("template", "containers", 0, "image"), "acme/agent:latest"),
+    ("plain-secrets", "app:ContainerApp", ("template", "containers", 0, "env", 0), PLAIN),
+]  # fmt: skip
+"""A rule, and the property of the stack's program that breaks it when it has this value."""
+
+ADDED = {
+    "azure-federated-subject": ("managedidentity:FederatedIdentityCredential", {"subject": "repo:acme/*"}),
+    "azure-key-purge": ("keyvault:Key", {"vaultName": UNKNOWN}),
+}
+"""A rule, and the resource that breaks it in the stack's program, which has none of its kind."""
 
 
 @pytest.fixture(scope="module")
@@ -51,26 +76,7 @@ def test_the_stack_keeps_every_rule(stack) -> None:
     assert findings(stack) == set()
 
 
-@pytest.mark.parametrize(
-    ("rule", "kind", "path", "value"),
-    [
-        ("azure-public-access", "storage:StorageAccount", ("allowBlobPublicAccess",), True),
-        ("azure-public-access", "storage:BlobContainer", ("publicAccess",), "Blob"),
-        ("azure-public-access", "app:ManagedEnvironment", ("vnetConfiguration", "internal"), False),
-        ("azure-public-access", "containerregistry:Registry", ("anonymousPullEnabled",), True),
-        ("azure-account-keys", "storage:StorageAccount", ("allowSharedKeyAccess",), True),
-        ("azure-account-keys", "containerregistry:Registry", ("adminUserEnabled",), True),
-        ("azure-broad-roles", "authorization:RoleAssignment", ("roleDefinitionId",), OWNER),
-        ("azure-broad-roles", "authorization:RoleDefinition", ("permissions",), [{"actions": ["*"]}]),
-        ("azure-vaults", "keyvault:Vault", ("properties", "enableSoftDelete"), False),
-        ("azure-in-transit", "storage:StorageAccount", ("minimumTlsVersion",), "TLS1_0"),
-        ("azure-blob-recovery", "storage:BlobServiceProperties", ("deleteRetentionPolicy", "enabled"), False),
-        ("log-retention", "operationalinsights:Workspace", ("retentionInDays",), None),
-        ("stack-tag", "keyvault:Secret", ("tags",), {}),
-        ("image-by-digest", "app:ContainerApp", ("template", "containers", 0, "image"), "acme/agent:latest"),
-        ("plain-secrets", "app:ContainerApp", ("template", "containers", 0, "env", 0), PLAIN),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("rule", "kind", "path", "value"), CHANGED)
 def test_a_program_that_breaks_a_rule_is_seen(stack, rule: str, kind: str, path: tuple[Any, ...], value: Any) -> None:
     broken = [replace(each, properties=deepcopy(each.properties)) for each in stack]
     target = next(each for each in broken if each.kind == f"azure-native:{kind}")
@@ -79,6 +85,22 @@ def test_a_program_that_breaks_a_rule_is_seen(stack, rule: str, kind: str, path:
         place = place[key]
     place[path[-1]] = value
     assert rule in {name for name, _ in findings(broken)}, f"{target} with {path} {value!r}"
+
+
+@pytest.mark.parametrize("rule", ADDED)
+def test_a_program_with_a_resource_that_breaks_a_rule_is_seen(stack, rule: str) -> None:
+    token, properties = ADDED[rule]
+    vault = next(each for each in stack if each.kind == "azure-native:keyvault:Vault")
+    made_from = {"vaultName": frozenset({vault.urn})} if "vaultName" in properties else {}
+    kind = f"azure-native:{token}"
+    added = Subject(kind, "added", f"urn:pulumi:prod::hybrid::{kind}::added", properties, refers_to=made_from)
+    assert rule in {name for name, _ in findings([*stack, added])}
+
+
+def test_no_rule_of_azure_is_without_a_program_that_breaks_it() -> None:
+    ours = {rule.name for rule in rules.RULES if rule.name.startswith("azure-")}
+    shown = {rule for rule, *_ in CHANGED if rule in ours} | set(ADDED)
+    assert shown == ours, "a rule that was never red may not work"
 
 
 JUDGED = sorted(
