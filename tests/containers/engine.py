@@ -17,6 +17,7 @@ import psutil
 from tests.containers import client
 from tests.containers.home import ContainersError, Home, end, process_of
 from tests.containers.packages import need, which
+from tests.processes import arguments
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 40.0  # dockerd gives its containers 15 s
@@ -118,11 +119,8 @@ def _of_this_engine(home: Home) -> list[psutil.Process]:
 
 
 def _names(process: psutil.Process, mark: str) -> bool:
-    try:
-        arguments = process.cmdline()
-    except psutil.Error:
-        return False
-    return bool(arguments) and Path(arguments[0]).name.startswith("containerd") and any(mark in a for a in arguments)
+    words = arguments(process)
+    return bool(words) and Path(words[0]).name.startswith("containerd") and any(mark in word for word in words)
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

@@ -19,6 +19,7 @@ from tests.containers import engine, registry, stand
 from tests.containers.fixtures import contents
 from tests.containers.home import FOLDER_VARIABLE, Home
 from tests.containers.stand import Containers
+from tests.processes import arguments
 
 pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -156,24 +157,17 @@ def test_an_engine_that_was_killed_leaves_nothing_after_stop(apart: Home, contai
     dockerd.kill()
     dockerd.wait(20)
     mark = str(apart.path)
-    assert any(mark in part for process in psutil.process_iter() for part in _arguments(process)), "containerd lives on"
+    assert any(mark in part for process in psutil.process_iter() for part in arguments(process)), "containerd lives on"
 
     engine.stop(apart)
 
     _, alive = psutil.wait_procs(below, timeout=20)
     assert alive == [], "processes of the engine are left"
-    left = [process for process in psutil.process_iter() if any(mark in part for part in _arguments(process))]
+    left = [process for process in psutil.process_iter() if any(mark in part for part in arguments(process))]
     assert left == [], "containerd or a shim is left"
     assert mark not in Path("/proc/self/mounts").read_text(), "a mount is left"
     again = engine.start(apart, environ, apart=True)
     assert again.version == started.version, "stale files must not stop the next start"
-
-
-def _arguments(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
 
 
 def _docker(containers: Containers, environ: dict[str, str], *arguments: str) -> None:

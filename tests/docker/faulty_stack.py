@@ -17,6 +17,7 @@ import psutil
 from tests.containers.stand import Containers
 from tests.emulated.checkout import Answer, Checkout, until
 from tests.ports import free_port
+from tests.processes import arguments, runs
 
 NAME = "faults"
 CODE = """
@@ -102,12 +103,9 @@ class FaultyStack:
         """Docker clients that work for this checkout."""
         found = []
         for process in psutil.process_iter():
-            try:
-                words = process.cmdline()
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
+            words = arguments(process)
             mine = any(self.address in word or str(self.root) in word for word in words)
-            if words and Path(words[0]).name == "docker" and mine and process.status() != psutil.STATUS_ZOMBIE:
+            if words and Path(words[0]).name == "docker" and mine and runs(process.pid):
                 found.append(process)
         return found
 

@@ -24,6 +24,7 @@ from tests.docker.faulty_stack import written
 from tests.docker.test_locations_images import DOCKERFILE, PROJECT, Team, actions
 from tests.emulated.checkout import HYBRID, until
 from tests.ports import free_port
+from tests.processes import arguments
 
 pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -65,10 +66,7 @@ class FaultyTeam(Team):
         """Docker commands that work for this team."""
         found = []
         for process in psutil.process_iter():
-            try:
-                words = process.cmdline()
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
+            words = arguments(process)
             if any(self.address in word or str(self.root) in word for word in words) and "docker" in words[0]:
                 found.append(process)
         return found
@@ -345,7 +343,7 @@ def test_a_build_secret_is_in_no_argument_of_a_process(team: FaultyTeam) -> None
     with written(team.file, team.file.read_text() + "    secrets: {hush: env:HUSH}\n"):
         process = team.start("push", "dock", "--only", "alpha", "--json", HUSH="hush-2941-value")
         clients = until(team.clients, seconds=60, what="docker builds")
-        words = [word for client in clients for word in client.cmdline()]
+        words = [word for client in clients for word in arguments(client)]
         out, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     assert any("hush" in word for word in words), "docker is told where the secret is"
@@ -371,7 +369,7 @@ def test_a_build_that_is_interrupted_leaves_no_image_and_no_process(team: Faulty
 def test_a_push_that_is_killed_is_done_by_the_next(team: FaultyTeam) -> None:
     (team.root / "locations/alpha/noise").write_bytes(os.urandom(3_000_000))
     process = team.start("push", "dock", "--only", "alpha")
-    until(lambda: any("push" in client.cmdline() for client in team.clients()), seconds=60, what="docker pushes")
+    until(lambda: any("push" in arguments(client) for client in team.clients()), seconds=60, what="docker pushes")
     process.kill()
     process.communicate(timeout=30)
     until(lambda: not team.clients(), seconds=60, what="the client that was left alone has ended")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ class RunningAgent:
         self.stop(signal.SIGKILL)
         for process in psutil.process_iter():
             if self._is_mine(process):
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     def _is_mine(self, process: psutil.Process) -> bool:
         try:

@@ -10,6 +10,7 @@ import pytest
 from hybrid.pipeline.drift_issue import marker
 from tests.emulated.checkout import GOOD_LOCATION, Checkout
 from tests.emulated.hosted import Hosted
+from tests.processes import arguments
 from tests.standins.github import FakeGitHub
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow]
@@ -99,7 +100,7 @@ def test_an_issue_is_not_written_about_another_branch_s_program(deployed: Hosted
 @pytest.mark.slow
 def test_an_agent_that_died_is_drift(deployed: Hosted) -> None:
     for process in deployed.checkout.commands("supervisord"):
-        if "agent" in " ".join(process.cmdline()):
+        if "agent" in " ".join(arguments(process)):
             process.kill()
     for process in deployed.checkout.agents():
         process.kill()

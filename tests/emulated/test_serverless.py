@@ -17,6 +17,7 @@ import pytest
 
 from tests.emulated.checkout import HYBRID, until
 from tests.ports import free_port
+from tests.processes import runs
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -101,7 +102,7 @@ class Plus:
     def agents(self) -> list[psutil.Process]:
         """The Serverless agent's processes: its guardian, itself, and what it started."""
         home = str(self.data / "serverless")
-        return [process for process in psutil.process_iter() if is_alive(process) and mentions(process, home)]
+        return [process for process in psutil.process_iter() if runs(process.pid) and mentions(process, home)]
 
     def switch(self, agent_type: str) -> None:
         number = self.ask("{ currentDeployment { deploymentId } }")["currentDeployment"]["deploymentId"]
@@ -119,13 +120,6 @@ def environment(**more: str) -> dict[str, str]:
         if not name.startswith(("DAGSTER_", "PULUMI_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
     return {**kept, "PATH": f"{HYBRID.parent}{os.pathsep}{kept['PATH']}", "NO_COLOR": "1", **more}
-
-
-def is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def mentions(process: psutil.Process, text: str) -> bool:

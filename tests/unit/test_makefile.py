@@ -3,11 +3,13 @@ installed here; that setup installs and then rests is proved by the slow test of
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +141,56 @@ def test_ci_stops_when_the_environment_cannot_be_made(tmp_path: Path) -> None:
     answer = _ci(tmp_path, "setup")
     assert answer.returncode != 0, "nothing can be tested"
     assert (tmp_path / "made").read_text().split() == ["setup"], "a dozen failures would hide the one"
+
+
+def _ci_with_failing_tests(checkout: Path, notes: dict[str, bool], *, for_good: bool = False) -> Any:
+    """Run CI with a make whose ``test-slow`` fails with what pytest notes of it; a second time only ``for_good``."""
+    shutil.copytree(ROOT / ".ci", checkout / ".ci")
+    (checkout / "notes").write_text(json.dumps(notes, indent=2))  # as pytest's cache writes them
+    make = f"""echo "$@" >> made; [ "$1" = test-slow ] || exit 0
+if [ -z "$2" ] || {"true" if for_good else "false"}; then
+    mkdir -p .pytest_cache/v/cache; cp notes .pytest_cache/v/cache/lastfailed; exit 2
+fi"""
+    _script(checkout / "path" / "make", make)
+    return _run([str(checkout / ".ci" / "run")], checkout, {"PATH": f"{checkout / 'path'}:{os.environ['PATH']}"})
+
+
+def test_ci_gives_the_modules_of_a_few_failures_a_second_try_and_says_so(tmp_path: Path) -> None:
+    notes = {"tests/ecs/test_b.py::test_x[a::b]": True, "tests/ecs/test_b.py::test_y": True, "tests/a/test_a.py": True}
+    answer = _ci_with_failing_tests(tmp_path, notes)
+    assert answer.returncode == 0, answer.stdout
+    assert (tmp_path / "made").read_text().splitlines()[-2:] == [
+        "test-slow",
+        "test-slow ARGS=tests/a/test_a.py tests/ecs/test_b.py",
+    ], "whole modules: the tests of one may follow one another"
+    assert re.search(
+        r"^test-slow .*passed at the second try: tests/a/test_a\.py tests/ecs/test_b\.py$", answer.stdout, re.M
+    ), "what needed it is to be looked into"
+
+
+@pytest.mark.parametrize(
+    ("notes", "for_good", "tries"),
+    [
+        ({"tests/a/test_a.py::test_x": True}, True, 2),
+        ({f"tests/a/test_{n}.py::test_x": True for n in range(4)}, False, 1),
+        ({}, False, 1),
+    ],
+    ids=["failing again", "too many for chance", "no test failed"],
+)
+def test_ci_fails_where_a_second_try_is_not_due_or_fails_too(
+    tmp_path: Path, notes: dict[str, bool], for_good: bool, tries: int
+) -> None:
+    answer = _ci_with_failing_tests(tmp_path, notes, for_good=for_good)
+    assert answer.returncode != 0, answer.stdout
+    made = (tmp_path / "made").read_text().splitlines()
+    assert sum(line.startswith("test-slow") for line in made) == tries, made
+    assert re.search(r"^test-slow +\d+ s  FAILED$", answer.stdout, re.M), answer.stdout
+
+
+def test_ci_does_not_take_the_failures_of_an_earlier_step_for_a_later_one_s(tmp_path: Path) -> None:
+    (tmp_path / ".pytest_cache" / "v" / "cache").mkdir(parents=True)
+    (tmp_path / ".pytest_cache" / "v" / "cache" / "lastfailed").write_text('{\n  "tests/a.py::test_x": true\n}')
+    assert _ci(tmp_path, "check").returncode != 0, "what fails without a note of pytest is not tried again"
 
 
 def test_no_package_registry_is_named() -> None:

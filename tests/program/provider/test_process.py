@@ -16,6 +16,7 @@ import pytest
 from hybrid.provider import family
 from hybrid.provider.runtime import socket_path
 from tests.ports import free_port
+from tests.processes import arguments
 
 pytestmark = pytest.mark.program
 
@@ -79,7 +80,7 @@ def test_secrets_are_ciphertext_in_state_and_nowhere_on_disk(project):
     for path in project.run_folder.rglob("*"):
         assert not path.is_file() or b"swordfish" not in path.read_bytes(), f"{path.name} holds the secret"
     for process in project.processes("sleeper") + project.supervisors("sleeper"):
-        assert "swordfish" not in " ".join(process.cmdline())
+        assert "swordfish" not in " ".join(arguments(process))
 
 
 def test_a_crashed_program_is_restarted_without_pulumi(project, eventually):

@@ -8,12 +8,12 @@ import os
 import threading
 import time
 
-import psutil
 import pytest
 
 from hybrid.containers.docker import Docker, DockerFailed, EngineAbsent, EngineTooOld, version_of
 from hybrid.containers.host import address_from_containers
 from hybrid.errors import HybridError
+from tests.processes import runs
 
 pytestmark = pytest.mark.unit
 
@@ -41,10 +41,7 @@ def ended(process, seconds=20):
     """Whether it ends in time: a killed one is still there until the kernel has come round to it."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
-        try:
-            if psutil.Process(process).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
+        if not runs(process):
             return True
         time.sleep(0.01)
     return False

@@ -33,6 +33,7 @@ from hybrid.emulator.serverless.agents import ServerlessAgents
 from hybrid.emulator.serverless.home import AgentHome
 from hybrid.emulator.serverless.options import SERVERLESS_AGENT, ServerlessOptions, visible_status
 from hybrid.emulator.serverless.pex_files import PexFiles, PexMissingError, PexNameError
+from tests.processes import arguments, runs
 from tests.unit.emulator.serving import Served, served
 
 pytestmark = pytest.mark.unit
@@ -315,10 +316,6 @@ def test_the_agents_view_asks_the_setting(plane: Served, organization: Organizat
 # -- its agent's process ---------------------------------------------------------------------------------------------
 
 
-def alive(number: int) -> bool:
-    return psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE
-
-
 @pytest.fixture
 def agents(
     organization: Organization, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -360,18 +357,18 @@ def test_a_serverless_deployment_has_an_agent_with_a_token_of_its_own(
     agents: Any, organization: Organization, tmp_path: Path, poll: Poll
 ) -> None:
     agents()
-    process, _, environment, arguments = told(tmp_path, poll)
+    process, _, environment, words = told(tmp_path, poll)
     token = environment["DAGSTER_CLOUD_AGENT_TOKEN"]
     record = organization.tokens.verify(token)
     assert record is not None
     assert (record.kind, record.description) == ("agent", "Serverless agent (prod)")
-    lines = [" ".join(one.cmdline()) for one in psutil.process_iter() if alive(one.pid)]
-    assert arguments, "the test's process has arguments"
+    lines = [" ".join(arguments(one)) for one in psutil.process_iter()]
+    assert words, "the test's process has arguments"
     assert not any(token in line for line in lines), "the token is in a command line, for everybody to read"
     home = tmp_path / "serverless" / "1"
     assert token not in (home / "dagster.yaml").read_text(), "the token is in the configuration"
     assert (home / "token").stat().st_mode & 0o077 == 0, "others may read the token"
-    assert alive(process)
+    assert runs(process)
 
 
 def test_the_agent_gets_what_serverless_tasks_have_and_nothing_else_of_this_machine(
@@ -393,12 +390,12 @@ def test_the_agent_goes_after_the_switch_with_its_children_and_its_token_and_com
     agents(departure_seconds=1)
     process, child, environment, _ = told(tmp_path, poll)
     organization.deployments.set_agent_type(1, "HYBRID")
-    assert alive(process), "it goes at once, and was told to stay for a second"
-    poll(lambda: not alive(process) and not alive(child))
+    assert runs(process), "it goes at once, and was told to stay for a second"
+    poll(lambda: not runs(process) and not runs(child))
     poll(lambda: organization.tokens.verify(environment["DAGSTER_CLOUD_AGENT_TOKEN"]) is None)
     organization.deployments.set_agent_type(1, "SERVERLESS")
     again = told(tmp_path, poll)
-    assert alive(again[0]), "after the way back there is no agent"
+    assert runs(again[0]), "after the way back there is no agent"
     assert organization.tokens.verify(again[2]["DAGSTER_CLOUD_AGENT_TOKEN"]) is not None, "its token is refused"
 
 
@@ -408,7 +405,7 @@ def test_an_agent_that_dies_takes_its_children_along_and_is_started_anew(
     agents()
     process, child, environment, _ = told(tmp_path, poll)
     os.kill(process, signal.SIGKILL)
-    poll(lambda: not alive(child))
+    poll(lambda: not runs(child))
     again = told(tmp_path, poll)
     assert again[0] != process
     assert again[2]["DAGSTER_CLOUD_AGENT_TOKEN"] == environment["DAGSTER_CLOUD_AGENT_TOKEN"], (
@@ -420,7 +417,7 @@ def test_a_killed_guardian_leaves_nobody_behind(agents: Any, tmp_path: Path, pol
     agents()
     process, child, _, _ = told(tmp_path, poll)
     os.kill(psutil.Process(process).ppid(), signal.SIGKILL)
-    poll(lambda: not alive(process) and not alive(child))
+    poll(lambda: not runs(process) and not runs(child))
     assert told(tmp_path, poll)[0] != process, "nobody is started in its place"
 
 
@@ -459,7 +456,7 @@ def test_the_guardians_command_dies_with_whoever_started_it(tmp_path: Path, poll
     guardians_number = psutil.Process(agent).ppid()
     parent.kill()
     parent.wait()
-    poll(lambda: not alive(agent) and not alive(guardians_number))
+    poll(lambda: not runs(agent) and not runs(guardians_number))
 
 
 def test_a_gentle_end_lets_the_agent_finish(tmp_path: Path, poll: Poll) -> None:

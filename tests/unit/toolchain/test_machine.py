@@ -7,12 +7,12 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from hybrid.redaction import register
 from hybrid.toolchain import machine
 from hybrid.toolchain.machine import Answer, Machine, run_to_its_end
+from tests.processes import runs
 
 pytestmark = pytest.mark.unit
 
@@ -36,7 +36,7 @@ def test_what_runs_too_long_ends_with_all_that_it_started(tmp_path: Path) -> Non
     assert answer.code == 124, "the caller can tell it from a failure"
     child = int((tmp_path / "pid").read_text())
     deadline = time.monotonic() + 20
-    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+    while runs(child):
         assert time.monotonic() < deadline, "a grandchild must not go on behind the person's back"
         threading.Event().wait(0.02)
 
