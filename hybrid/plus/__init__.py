@@ -11,6 +11,7 @@ from hybrid.plus.deployments import Branch, BranchDeployment, Commit, Deployment
 from hybrid.plus.endpoint import Endpoint, Region
 from hybrid.plus.environment_variables import EnvironmentVariable, Scopes
 from hybrid.plus.errors import (
+    PlusAnswerLost,
     PlusCancelled,
     PlusError,
     PlusForbidden,
@@ -47,6 +48,7 @@ __all__ = [
     "Instigation",
     "Organization",
     "Patience",
+    "PlusAnswerLost",
     "PlusCancelled",
     "PlusClient",
     "PlusError",

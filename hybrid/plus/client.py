@@ -10,16 +10,19 @@ from hybrid.plus.agents import Agent
 from hybrid.plus.asset_catalog import AssetCatalog
 from hybrid.plus.automation import Automating
 from hybrid.plus.credentials import is_agent_token
-from hybrid.plus.errors import PlusNotFound, PlusRejected
+from hybrid.plus.errors import PlusAnswerLost, PlusNotFound, PlusRejected, PlusUnreachable
 from hybrid.plus.inspection import Inspecting
 from hybrid.plus.locations import CodeLocationStatus, documents, statuses
+from hybrid.plus.patience import Wait
 from hybrid.plus.rights import Rights, rights_of
-from hybrid.plus.runs import IN_PROGRESS, EventPage, Run, RunEvent, execution_params, repository_of
+from hybrid.plus.runs import IN_PROGRESS, LAUNCH_TAG, EventPage, Run, RunEvent, execution_params, repository_of
 from hybrid.plus.tokens import AgentGrants, AgentToken, deployment_names
 from hybrid.plus.verdict import Json, member
 
 _PAGE: Final = 1000  # events; Dagster's own bound for one answer
 _RUNS: Final = 100  # runs of one answer; Dagster's own pages have no more
+_LAUNCH_SECONDS: Final = 60  # as long as Dagster+ may wait for an agent's word on the job, after we no longer do
+_LAUNCH_POLL_SECONDS: Final = 2
 
 
 class PlusClient(Administration, AssetCatalog, Inspecting, Automating):
@@ -153,14 +156,24 @@ class PlusClient(Administration, AssetCatalog, Inspecting, Automating):
         assets: Sequence[str] = (),
     ) -> str:
         """Launches the job and answers the run's id. Without ``repository`` the location's one that has the job is
-        looked up. ``assets`` narrow an asset job to these keys. Never sent twice: an answer that got lost is an error.
+        looked up. ``assets`` narrow an asset job to these keys.
+
+        Never sent twice. The run bears a tag of this launch alone (``hybrid/launch``), so that where the answer gets
+        lost the run is found, or ``PlusAnswerLost`` says by which tag to look for it.
         """
+        from uuid import uuid4  # not at the top: few commands launch anything
+
         repository = repository or self._repository(location, job)
-        params = execution_params(location, repository, job, run_config or {}, tags or {}, assets)
-        return self._chosen(
-            "HybridLaunchRun", "launchRun", "LaunchRunSuccess",
-            lambda launched: str(launched["run"]["runId"]), {"executionParams": params},
-        )  # fmt: skip
+        mark = str(uuid4())
+        marked = {**(tags or {}), LAUNCH_TAG: mark}
+        params = execution_params(location, repository, job, run_config or {}, marked, assets)
+        try:
+            return self._chosen(
+                "HybridLaunchRun", "launchRun", "LaunchRunSuccess",
+                lambda launched: str(launched["run"]["runId"]), {"executionParams": params},
+            )  # fmt: skip
+        except PlusAnswerLost as lost:
+            return self._launched(mark, lost)
 
     def run(self, run_id: str) -> Run:
         """The run as it stands."""
@@ -202,6 +215,27 @@ class PlusClient(Administration, AssetCatalog, Inspecting, Automating):
             "HybridTerminateRun", "terminateRun", "TerminateRunSuccess", lambda ended: None,
             {"runId": run_id, "terminatePolicy": policy},
         )  # fmt: skip
+
+    def _launched(self, mark: str, lost: PlusAnswerLost) -> str:
+        """The run of a launch whose answer got lost: Dagster+ may be at it still, where its agent is slow to answer."""
+        if self._on_wait:
+            reason = f"{lost.what} Its run may have begun, and is asked for."
+            self._on_wait(Wait("HybridLaunchRun", _LAUNCH_POLL_SECONDS, reason, 1))
+        for waited in range(0, _LAUNCH_SECONDS + 1, _LAUNCH_POLL_SECONDS):
+            if waited:
+                self._pause(_LAUNCH_POLL_SECONDS)
+            try:
+                found = self.runs_tagged(LAUNCH_TAG, mark, limit=1)
+            except PlusUnreachable:
+                break  # which waited for Dagster+ itself; what became of the launch stays unknown
+            if found:
+                return found[0].id
+        raise PlusAnswerLost(
+            f"{lost.what} No run of this launch was found since.",
+            why=lost.why,
+            next_step=f"it may still begin: look for runs tagged {LAUNCH_TAG}={mark} before you launch it again.",
+            reason=lost.reason,
+        )
 
     def _repository(self, location: str, job: str) -> str:
         return self._chosen(

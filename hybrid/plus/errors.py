@@ -46,6 +46,10 @@ class PlusUnreachable(PlusError):
         self.reason = reason
 
 
+class PlusAnswerLost(PlusUnreachable):
+    """The request was sent and no answer of Dagster+ came back: it may have had its effect, or have it later."""
+
+
 class PlusUnauthorized(PlusError):
     """The token is not accepted (HTTP 401)."""
 

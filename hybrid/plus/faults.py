@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 
 from hybrid.plus.endpoint import Endpoint
-from hybrid.plus.errors import PlusError, PlusProtocolError, PlusUnreachable, Reason
+from hybrid.plus.errors import PlusAnswerLost, PlusError, PlusProtocolError, PlusUnreachable, Reason
 from hybrid.plus.patience import Passing
 from hybrid.redaction import redact
 
@@ -68,9 +68,9 @@ def _unreachable(error: Exception, endpoint: Endpoint, reason: Reason) -> PlusUn
     return PlusUnreachable(what, why=_words(error), next_step=next_step, reason=reason)
 
 
-def _answer_lost(error: Exception, endpoint: Endpoint, operation: str, reason: Reason) -> PlusUnreachable:
+def _answer_lost(error: Exception, endpoint: Endpoint, operation: str, reason: Reason) -> PlusAnswerLost:
     timed_out = isinstance(error, httpx.TimeoutException)
-    return PlusUnreachable(
+    return PlusAnswerLost(
         f"{endpoint.url} took {operation} and did not answer"
         + (" in time." if timed_out else ": the connection broke."),
         why=_words(error),

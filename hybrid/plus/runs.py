@@ -12,6 +12,7 @@ from hybrid.redaction import redact
 
 FINISHED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 IN_PROGRESS: Final = ("QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING")
+LAUNCH_TAG: Final = "hybrid/launch"  # one value for each launch: by it a run is found whose launch got no answer
 _REPOSITORY_TAG: Final = ".dagster/repository"  # "repository@location", as Dagster tags the runs that it launches
 
 

@@ -97,6 +97,10 @@ class Session:
         data = self._opened().execute(document(operation), variables or {}, scope)
         return _guarded(operation, lambda: parse(data))
 
+    def _pause(self, seconds: float) -> None:
+        """Wait, or until the call is cancelled, which the next one then says."""
+        (self._sleep or self._cancel.wait)(seconds)
+
     def _opened(self) -> Transport:
         from hybrid.plus.transport import Transport  # not at the top: httpx takes longer to import than all else here
 

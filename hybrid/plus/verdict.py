@@ -10,6 +10,7 @@ from typing import Any, Final
 from hybrid.plus.credentials import VARIABLE
 from hybrid.plus.endpoint import Endpoint
 from hybrid.plus.errors import (
+    PlusAnswerLost,
     PlusError,
     PlusForbidden,
     PlusMaintenance,
@@ -98,14 +99,15 @@ def data_of(answer: Answer, operation: str, endpoint: Endpoint) -> Json:
     if isinstance(maintenance, Mapping):
         raise _maintenance(maintenance)
     if answer.status in _BUSY:
-        error = PlusUnreachable(
+        may_have_happened = answer.status in _MAY_HAVE_HAPPENED
+        error = (PlusAnswerLost if may_have_happened else PlusUnreachable)(
             f"Dagster+ {_BUSY[answer.status]} (HTTP {answer.status}, {operation}).",
             why=_excerpt(answer, body),
             next_step="run the same command again in a minute.",
             reason="busy",
         )
         seconds = retry_after(answer.headers, answer.now)
-        raise Passing(error, seconds=seconds, was_sent=answer.status in _MAY_HAVE_HAPPENED)
+        raise Passing(error, seconds=seconds, was_sent=may_have_happened)
     fault = _status_fault(answer, body, operation, endpoint)
     if fault:
         raise fault

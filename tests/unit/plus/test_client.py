@@ -7,6 +7,7 @@ token is not shown here. ``plus`` fails on a request that the test did not name 
 from __future__ import annotations
 
 import json
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,11 +15,14 @@ import pytest
 from hybrid.errors import DagsterPlusError
 from hybrid.plus import (
     AgentGrants,
+    Patience,
+    PlusAnswerLost,
     PlusForbidden,
     PlusNotFound,
     PlusProtocolError,
     PlusRejected,
     PlusUnauthorized,
+    PlusUnreachable,
 )
 
 pytestmark = pytest.mark.unit
@@ -224,6 +228,45 @@ def launch(client, **options):
         tags={"dagster/partition": "2026-01-01"},
         **options,
     )
+
+
+@pytest.fixture(autouse=True)
+def one_mark_for_every_launch(monkeypatch):
+    monkeypatch.setattr("uuid.uuid4", lambda: UUID("9b1f6c1e-6d5a-4a55-9a44-0c5d7f3f4f10"))
+
+
+def test_a_run_whose_launch_got_no_answer_is_found_and_not_launched_again(plus, client, clock, waits):
+    plus.expects("HybridLaunchRun", reply=httpx.ReadTimeout("no answer"))
+    plus.expects("HybridRunsTagged.no-launch", "HybridRunsTagged.no-launch", "HybridRunsTagged.launch")
+    assert launch(client, repository="__repository__") == "run-1", "Dagster+ was still at it"
+    assert clock.slept == [2, 2], "it is asked at once, and then from time to time"
+    assert "may have begun" in waits[0].reason, "a minute of silence looks like a command that hangs"
+
+
+def test_a_launch_that_is_not_found_is_told_with_the_tag_to_look_for(plus, client):
+    plus.expects("HybridLaunchRun", reply=httpx.Response(504))
+    for _ in range(31):
+        plus.expects("HybridRunsTagged.no-launch")
+    with pytest.raises(PlusAnswerLost, match="took too long") as lost:
+        launch(client, repository="__repository__")
+    assert "hybrid/launch=9b1f6c1e" in lost.value.next_step, "who launches it again may have it twice"
+
+
+def test_a_launch_stays_unknown_where_dagster_plus_is_gone_for_good(plus, connect):
+    client = connect(patience=Patience.none())
+    plus.expects("HybridLaunchRun", reply=httpx.ReadError("connection reset"))
+    plus.expects("HybridRunsTagged.no-launch", reply=httpx.ConnectError("nobody there"))
+    with pytest.raises(PlusAnswerLost, match="HybridLaunchRun") as lost:
+        launch(client, repository="__repository__")
+    assert "hybrid/launch=" in lost.value.next_step
+
+
+def test_a_launch_that_never_left_is_not_looked_for(plus, connect):
+    client = connect(patience=Patience.none())
+    plus.expects("HybridLaunchRun", reply=httpx.ConnectError("nobody there"))
+    with pytest.raises(PlusUnreachable) as unsent:
+        launch(client, repository="__repository__")
+    assert not isinstance(unsent.value, PlusAnswerLost)
 
 
 def test_a_run_is_launched_in_the_repository_that_has_the_job(plus, client):
