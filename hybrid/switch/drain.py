@@ -136,6 +136,6 @@ class Drain:
             why=f"Not paused, so that they start more: {names}." if found.on else None,
             next_step="pause what is on (`hybrid switch pause`) and run the same command again."
             if found.on
-            else "run the same command again to go on waiting, with --cancel to end them, or with --leave to go on "
-            "without waiting.",
+            else "run the same command again to go on waiting; --cancel (for `switch run`: --runs cancel) ends them, "
+            "--leave (--runs leave) goes on without waiting.",
         )
