@@ -32,7 +32,7 @@ from tests.unit.switch.inspected import PEX, location, organization, repository
 from tests.unit.switch.mortal import FAST, Mortals, back, backward, go, onward, switching
 from tests.unit.switch.world import World
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("no_disk")]
 
 CHOICES = {each: replace(FAST, strategy=each) for each in Strategy}
 FAULTS = {
@@ -47,12 +47,6 @@ FAULTS = {
 }
 METHODS = ("agent_type", "agents", "locations", "up", "pause", "resume", "put_document", "set_agent_type", "gate",
            "keep_documents", "drain", "copy_values", "make_marker", "remove_marker")  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill here is an exception, so nothing has to be on a disk; the emulated tier has real ones."""
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))

@@ -20,22 +20,12 @@ from hybrid.switch.run import downtime_in, stage_of, strategy_in
 from hybrid.switch.steps import BY_QUEUE, STEPS
 from hybrid.switch.work import OwnQueue
 from tests.unit.switch.mortal import FAST, back, backward, go, onward, switching
-from tests.unit.switch.world import NAMES, ON, Killed, World, hybrid_document, serverless_document
+from tests.unit.switch.situation import NAMES, ON, Killed, hybrid_document, serverless_document
+from tests.unit.switch.world import World
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("no_disk")]
 
 QUEUED = replace(FAST, strategy=Strategy.BY_QUEUE)
-
-
-@pytest.fixture(autouse=True)
-def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill here is an exception, so nothing has to be on a disk; the emulated tier has real ones."""
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def is_served_throughout(world: World) -> None:

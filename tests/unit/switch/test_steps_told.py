@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +11,10 @@ from hybrid.errors import HybridError, StoppedError
 from hybrid.plus import PlusRejected, PlusUnreachable
 from hybrid.plus.failure import Failure
 from tests.unit.switch.mortal import back, go
-from tests.unit.switch.world import NAMES, World, serverless_document
+from tests.unit.switch.situation import NAMES, serverless_document
+from tests.unit.switch.world import World
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_between_the_hand_over_and_the_telling_is_nothing_and_all_that_takes_time_is_before(world: World) -> None:

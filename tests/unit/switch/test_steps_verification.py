@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from hybrid.errors import EngineError
@@ -15,11 +13,6 @@ from hybrid.switch.verification import verify
 from tests.unit.switch.world import World
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def switching(world: World) -> Switching:
