@@ -12,8 +12,8 @@ from asset_values.manifest import Manifest
 from asset_values.model import Note
 from asset_values.row import State
 from asset_values.verifier import Found, Verification, Verifier
+from tests.unit.asset_values.bench import Bench, failing
 from tests.unit.asset_values.memory_store import Stored
-from tests.unit.asset_values.test_copier import Bench, failing
 
 pytestmark = pytest.mark.unit
 
