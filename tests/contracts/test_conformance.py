@@ -105,7 +105,7 @@ def test_what_is_called_unserved_must_not_be_answered(register: Register, found:
     [
         "tests/unit/emulator/test_graphql.py::test_that_nobody_wrote",
         "tests/unit/emulator/test_nothing.py::test_a_tokens_value_is_shown_once_and_it_starts_with_the_whole_organization",
-        "tests/unit/emulator/test_graphql.py::Client",
+        "tests/unit/emulator/conftest.py::Server",
     ],
 )
 def test_a_named_test_has_to_exist(register: Register, found: Found, test: str) -> None:

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from hybrid.emulator.organization import Organization
+from tests.unit.emulator.service_client import Client
 
 SCRIPT = Path(__file__).with_name("standin_server.py")
 DEADLINE_SECONDS = 20.0
@@ -40,6 +41,11 @@ def organization(tmp_path: Path) -> Iterator[Organization]:
     opened = Organization(tmp_path)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def client(organization: Organization, standin: ModuleType) -> Client:
+    return Client(organization, standin)
 
 
 @dataclass

@@ -1,4 +1,5 @@
-"""Which API answers what, with a stand-in for Dagster, in this process.
+"""What agents and their administrators ask of the API, with a stand-in for Dagster, in this process: tokens, locations,
+heartbeats, requests.
 
 What the real clients send is held against the schemas in tests/contracts; what Dagster answers is not proven here.
 """
@@ -6,81 +7,15 @@ What the real clients send is held against the schemas in tests/contracts; what 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hybrid.emulator.api.context import Refusal, admitted
-from hybrid.emulator.api.meter import Meter
-from hybrid.emulator.api.parsing import parsed
-from hybrid.emulator.api.service import Service
-from hybrid.emulator.api.splitting import part
-from hybrid.emulator.loading import RuntimeLoader
+from hybrid.emulator.api.context import Refusal
 from hybrid.emulator.organization import AgentReport, Organization
+from tests.unit.emulator.service_client import AGENTS, BEAT, CREATE, ENTRIES, POP, PUT, Answer, Client, document
 
 pytestmark = pytest.mark.unit
-
-Answer = dict[str, Any]
-
-
-class Client:
-    """Asks a service with a token."""
-
-    def __init__(self, organization: Organization, standin: ModuleType) -> None:
-        self.organization = organization
-        self.runtime = standin.StandinRuntime(organization)
-        loader = RuntimeLoader(lambda: self.runtime, lambda: None)
-        loader.start()
-        loader.get()
-        self.meter = Meter()
-        self.service = Service(organization, loader, self.meter)
-        self.api_token = organization.tokens.create("user", "test", organization.users.administrator.id)[1].reveal()
-        self.agent_token = organization.tokens.create("agent", "test")[1].reveal()
-
-    def answer(self, query: str, token: str | None = None, **variables: Any) -> Answer:
-        return self.with_headers({}, query, token, variables)
-
-    def with_headers(
-        self, headers: Mapping[str, str], query: str, token: str | None, variables: Mapping[str, Any]
-    ) -> Answer:
-        sent = {"dagster-cloud-api-token": token or self.api_token, **headers}
-        return self.service.answer(parsed(query, None), variables, admitted(self.organization, sent, None))
-
-    def data(self, query: str, token: str | None = None, **variables: Any) -> Answer:
-        answer = self.answer(query, token, **variables)
-        assert "errors" not in answer, answer
-        return answer["data"]
-
-
-@pytest.fixture
-def client(organization: Organization, standin: ModuleType) -> Client:
-    return Client(organization, standin)
-
-
-CREATE = """mutation Create { createAgentToken(description: "d") {
-  __typename
-  ... on DagsterCloudAgentToken { id token permissions { organizationPermissionGrant { grant } } }
-  ... on UnauthorizedError { message } } }"""
-PUT = """mutation Put($document: GenericScalar!) { addOrUpdateLocationFromDocument(document: $document) {
-  __typename
-  ... on WorkspaceEntry { locationName hasOutdatedData }
-  ... on InvalidLocationError { errors } } }"""
-ENTRIES = """query WorkspaceEntries($names: [String!]!, $queues: [String]) { deployments(deploymentNames: $names) {
-  deploymentName workspaceEntries(agentQueues: $queues) { locationName hasLoadError metadataTimestamp } } }"""
-POP = """mutation Pop($names: [String!], $queues: [String]) { userCloudAgent {
-  popUserCloudAgentRequests(forFullDeployments: $names, agentQueues: $queues) { requestId requestBody } } }"""
-BEAT = """mutation Beat($beats: [AgentHeartbeatInput!], $errors: [String!]) { userCloudAgent {
-  addAgentHeartbeats(serializedAgentHeartbeats: $beats, serializedErrors: $errors) { ok } } }"""
-AGENTS = """query Agents { agents { id agentLabel status metadata { key value }
-  errors { timestamp error { message } } codeServerStates { locationName status error { message } } } }"""
-
-
-def document(name: str, **more: object) -> Answer:
-    return {"location_name": name, "code_source": {"python_file": "defs.py"}, **more}
 
 
 def test_a_tokens_value_is_shown_once_and_it_starts_with_the_whole_organization(client: Client) -> None:
@@ -266,142 +201,6 @@ def test_an_agent_pops_what_was_asked_of_it(client: Client) -> None:
     assert popped["userCloudAgent"]["popUserCloudAgentRequests"] == [{"requestId": "one", "requestBody": "body"}]
 
 
-def test_an_api_token_is_no_agents(client: Client) -> None:
-    for asked in (client.answer(POP, names=["prod"]), client.answer("{ runs { count } }")):
-        assert "Only an agent's token may send" in asked["errors"][0]["message"], asked
-
-
-def test_storages_answer_agents_and_see_the_headers(client: Client) -> None:
-    asked = client.with_headers({"Idempotency-Key": "k"}, "{ runs { count header } }", client.agent_token, {})
-    assert asked == {"data": {"runs": {"count": 7, "header": "k"}}}
-
-
-def test_a_resolver_that_fails_is_an_error_in_the_answer(client: Client) -> None:
-    answer = client.answer("query Q { runs { broken } }", client.agent_token)
-    assert "no such table" in answer["errors"][0]["message"]
-    assert [found["failed"] for found in client.meter.operations()] == [1]
-
-
 def test_an_agent_token_may_deploy_as_ci_does(client: Client) -> None:
     put = client.data(PUT, client.agent_token, document=document("one"))
     assert put["addOrUpdateLocationFromDocument"]["__typename"] == "WorkspaceEntry"
-
-
-def test_dagsters_own_fields_go_to_dagster(client: Client) -> None:
-    assert client.data("query V { version }") == {"version": "1.2.3"}
-    launch = "mutation L($n: String!) { launchRun(name: $n) }"
-    assert client.data(launch, n="x") == {"launchRun": "launched x"}
-
-
-MIXED = """query Mixed($depth: Int, $name: String!) {
-  first: version
-  organization { name }
-  nested(depth: $depth) { ...Deep }
-  deploymentByName(name: $name) { ...Known }
-}
-fragment Deep on Nested { depth again { ...Deeper } }
-fragment Deeper on Nested { depth }
-fragment Known on DagsterCloudDeployment { deploymentName }"""
-
-
-def test_a_query_of_both_schemas_is_answered_by_both(client: Client) -> None:
-    answer = client.answer(MIXED, depth=3, name="prod")
-    assert answer == {
-        "data": {
-            "first": "1.2.3",
-            "organization": {"name": "local"},
-            "nested": {"depth": 3, "again": {"depth": 4}},
-            "deploymentByName": {"deploymentName": "prod"},
-        }
-    }
-    assert list(answer["data"]) == ["first", "organization", "nested", "deploymentByName"], "in the order of asking"
-
-
-def test_a_part_of_a_query_brings_only_what_it_uses() -> None:
-    operation = parsed(MIXED, None)
-    ours = part(operation, {"organization", "deploymentByName"})
-    assert "$depth" not in ours.text
-    assert "Deep" not in ours.text
-    theirs = part(operation, {"version", "nested"})
-    assert "$name" not in theirs.text
-    assert "fragment Deeper" in theirs.text, "a fragment that a fragment uses comes along"
-
-
-def test_mutations_of_both_schemas_are_not_mixed(client: Client) -> None:
-    answer = client.answer('mutation Mix { launchRun(name: "x") deleteLocation(locationName: "y") { __typename } }')
-    assert "Mix" in answer["errors"][0]["message"]
-
-
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("query Ask { invoiceListOrError { __typename } }", "query.invoiceListOrError"),
-        ("query Ask { agents { shoeSize } }", "Agent.shoeSize"),
-        ("query Ask { nested { colour } }", "Nested.colour"),
-        ("query Ask { organization { name } agents { shoeSize } version }", "Agent.shoeSize"),
-    ],
-)
-def test_what_is_not_served_is_named_and_counted(client: Client, query: str, field: str) -> None:
-    for _ in range(2):
-        message = client.answer(query)["errors"][0]["message"]
-        assert field.partition(".")[2] in message
-    assert client.meter.unknown() == [{"operation": "Ask", "field": field, "count": 2}]
-
-
-def test_a_storage_operation_that_is_not_served_is_named_and_counted_for_agents(client: Client) -> None:
-    answer = client.answer("query getColours { runs { colours } }", client.agent_token)
-    assert "getColours" in answer["errors"][0]["message"]
-    assert "colours" in answer["errors"][0]["message"]
-    assert client.meter.unknown() == [{"operation": "getColours", "field": "RunStorage.colours", "count": 1}]
-
-
-def test_counters_do_not_grow_with_the_names_that_clients_make_up(client: Client) -> None:
-    for number in range(700):
-        client.meter.record(f"name-{number}", 0.001, failed=False)
-        client.meter.record_unknown(f"name-{number}", "field")
-    assert len(client.meter.operations()) == 501
-    assert len(client.meter.unknown()) == 501
-    assert sum(found["count"] for found in client.meter.operations()) == 700
-
-
-def test_only_what_needs_dagster_waits_for_it(organization: Organization, standin: ModuleType) -> None:
-    loader = RuntimeLoader(lambda: standin.StandinRuntime(organization), lambda: None)  # not started
-    service = Service(organization, loader, Meter())
-    agent = organization.tokens.create("agent", None)[1].reveal()
-    api = organization.tokens.create("user", None, organization.users.administrator.id)[1].reveal()
-
-    def waits(query: str, token: str) -> bool:
-        return service.needs_runtime(
-            parsed(query, None), admitted(organization, {"dagster-cloud-api-token": token}, None)
-        )
-
-    assert not waits(POP, agent)
-    assert not waits(ENTRIES, agent)
-    assert not waits(CREATE, api)
-    assert not waits(AGENTS, agent), "an agent token may use the public API"
-    assert waits("{ runs { count } }", agent)
-    assert waits("{ version }", api)
-
-
-@given(st.permutations(["version", "organization", "agents", "nested", "workspace"]), st.data())
-def test_the_parts_of_a_query_are_the_query(order: list[str], data: st.DataObject) -> None:
-    bodies = {
-        "version": "version",
-        "organization": "organization { name }",
-        "agents": "agents { id }",
-        "nested": "nested { depth }",
-        "workspace": "workspace { workspaceEntries { locationName } }",
-    }
-    asked = order[: data.draw(st.integers(2, 5))]
-    operation = parsed("query Q { " + " ".join(bodies[name] for name in asked) + " }", None)
-    ours = set(data.draw(st.sets(st.sampled_from(asked), min_size=1)))
-    kept = part(operation, ours)
-    assert kept.fields == ours
-    assert kept.name == operation.name
-
-
-@pytest.mark.parametrize("text", ["", "{", "fragment F on Q { a }", "query A { a } query B { b }"])
-def test_a_document_without_one_operation_is_refused(text: str) -> None:
-    refused: Callable[[], object] = lambda: parsed(text, None)  # noqa: E731
-    with pytest.raises(Exception, match=r"Syntax Error|must have one operation"):
-        refused()
