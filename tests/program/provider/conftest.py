@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -184,6 +185,24 @@ EMULATOR = Process("emulator", ProcessArgs(
 AFTER = pulumi.ResourceOptions(depends_on=[EMULATOR])
 DAGSTER_PLUS = Connection(url="http://127.0.0.1:{port}", organization="local", deployment="prod",
                           token_file=str(RUN / "data" / "api-token"))
+"""
+
+
+@pytest.fixture
+def value(project):
+    """A secret that reaches the program as secrets do: by an environment variable, and is in no file of the test."""
+    made = secrets.token_hex(16)
+    project.environment["VALUE_OF_A_TEST"] = made
+    return made
+
+
+@pytest.fixture
+def emulator_and_value(emulator, value):
+    """The program's part that stands the embedded Dagster+ up, and the secret."""
+    return f"""
+import os
+{emulator}VALUE = os.environ["VALUE_OF_A_TEST"]
+ALLOWED = False
 """
 
 

@@ -1,7 +1,7 @@
 """Environment variables of the stack file: what is accepted, and what the program declares of it.
 
 The engine is Pulumi's own mocks; that values are ciphertext in state is the program tier's to show
-(tests/program/provider/test_second_part.py).
+(tests/program/provider/test_organization.py).
 """
 
 from __future__ import annotations
