@@ -8,7 +8,7 @@ real ones get as far is proved in tier ``emulated``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -18,61 +18,30 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationPlanned,
 )
 from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.events import (
-    AssetObservationData,
-    ComputeLogsCaptureData,
-    DagsterEvent,
-    StepMaterializationData,
-)
-from dagster._core.events.log import EventLogEntry
+from dagster._core.events import AssetObservationData, ComputeLogsCaptureData, StepMaterializationData
 from dagster._core.execution.backfill import BulkActionStatus
-from dagster._core.scheduler.instigation import TickData, TickStatus
-from dagster_cloud.storage.event_logs.storage import GraphQLEventLogStorage
 from dagster_cloud.storage.runs.storage import GraphQLRunStorage
-from dagster_cloud.storage.schedules.storage import GraphQLScheduleStorage
 from dagster_cloud_cli import gql
 from dagster_rest_resources.__generated__ import enums, input_types
 from dagster_rest_resources.gql_client import DagsterPlusGraphQLClient
-from dagster_shared.error import SerializableErrorInfo
 
-from tests.contracts.served import DEADLINE_SECONDS, Served, StandinAgent
+from tests.contracts.greeting_location import (
+    IN_REPOSITORY,
+    LOCATION,
+    PARTED,
+    PLAIN,
+    REPOSITORY,
+    SCHEDULE,
+    SENSOR,
+    definitions,
+    launched,
+    sender,
+    ticked,
+    until,
+)
+from tests.contracts.served import Served, StandinAgent
 
 pytestmark = pytest.mark.contracts
-
-LOCATION, REPOSITORY = "hello", "__repository__"
-PLAIN, PARTED = input_types.AssetKeyInput(path=["plain"]), input_types.AssetKeyInput(path=["parted"])
-IN_REPOSITORY = {"repositoryName": REPOSITORY, "repositoryLocationName": LOCATION}
-SCHEDULE = input_types.ScheduleSelector(**IN_REPOSITORY, scheduleName="every_day")
-SENSOR = input_types.SensorSelector(**IN_REPOSITORY, sensorName="watching")
-
-
-def definitions() -> dg.Definitions:
-    @dg.op
-    def greet() -> None: ...
-
-    @dg.job(tags={"team": "data"})
-    def greeting() -> None:
-        greet()
-
-    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
-    def parted() -> None: ...
-
-    @dg.asset(group_name="simple", description="Plain.", automation_condition=dg.AutomationCondition.eager())
-    def plain() -> None: ...
-
-    @dg.asset_check(asset=plain)
-    def good() -> dg.AssetCheckResult: ...
-
-    @dg.schedule(cron_schedule="0 5 * * *", target=greeting)
-    def every_day() -> dict[str, Any]:
-        return {}
-
-    @dg.sensor(target=greeting)
-    def watching() -> None: ...
-
-    return dg.Definitions(
-        assets=[parted, plain], asset_checks=[good], jobs=[greeting], schedules=[every_day], sensors=[watching]
-    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,23 +50,6 @@ def agent(served: Served, client: DagsterPlusGraphQLClient) -> Iterator[StandinA
     serving = StandinAgent(served, LOCATION, definitions()).start()
     yield serving
     serving.end()
-
-
-def launched(client: DagsterPlusGraphQLClient, agent: StandinAgent, **tags: str) -> str:
-    """A run of the job that the agent was told to launch."""
-    answer = client.launch_run(
-        execution_params=input_types.ExecutionParams(
-            selector=input_types.JobOrPipelineSelector(**IN_REPOSITORY, pipelineName="greeting"),
-            runConfigData={},
-            mode="default",
-            executionMetadata=input_types.ExecutionMetadata(
-                tags=[input_types.ExecutionTag(key=key, value=value) for key, value in tags.items()]
-            ),
-        )
-    ).launch_run
-    run_id: str = answer.run.run_id
-    until(lambda: run_id in agent.launched, "the agent to launch the run")
-    return run_id
 
 
 @pytest.fixture(scope="module")
@@ -116,27 +68,6 @@ def run_id(served: Served, client: DagsterPlusGraphQLClient, agent: StandinAgent
     send("LOGS_CAPTURED", ComputeLogsCaptureData("greet", ["greet"]))
     send("PIPELINE_SUCCESS", None)
     return run
-
-
-def sender(served: Served, run_id: str) -> Callable[[str, Any], None]:
-    """Sends a run's events as its worker does."""
-    events = GraphQLEventLogStorage(override_graphql_client=served)
-
-    def send(kind: str, details: Any) -> None:
-        step = None if kind.startswith("PIPELINE") else "greet"
-        event = DagsterEvent(kind, "greeting", message="said", step_key=step, event_specific_data=details)
-        events.store_event(EventLogEntry(None, 20, "said", run_id, time.time(), step, "greeting", event))
-
-    return send
-
-
-def until(reached: Callable[[], Any], what: str) -> Any:
-    end = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < end:
-        if found := reached():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"waited {DEADLINE_SECONDS:g} s for {what}")
 
 
 def test_runs_are_listed_by_what_is_asked_for(client: DagsterPlusGraphQLClient, run_id: str) -> None:
@@ -338,25 +269,6 @@ def test_one_schedule_and_one_sensor_are_shown(client: DagsterPlusGraphQLClient)
     assert (sensor.name, sensor.sensor_type) == ("watching", enums.SensorType.STANDARD)
     absent = input_types.SensorSelector(**IN_REPOSITORY, sensorName="absent")
     assert client.get_sensor(sensor_selector=absent).sensor_or_error.typename__ == "SensorNotFoundError"
-
-
-def ticked(served: Served, state_id: str, name: str, kind: InstigatorType) -> None:
-    """Two ticks, a good and a bad one, as a daemon writes them."""
-    origin_id, selector_id = state_id.split("::")
-    storage = GraphQLScheduleStorage(override_graphql_client=served)
-    for status in (TickStatus.SUCCESS, TickStatus.FAILURE):
-        storage.create_tick(
-            TickData(
-                instigator_origin_id=origin_id,
-                instigator_name=name,
-                instigator_type=kind,
-                status=status,
-                timestamp=time.time(),
-                run_ids=[],
-                error=SerializableErrorInfo("boom", [], "ValueError") if status is TickStatus.FAILURE else None,
-                selector_id=selector_id,
-            )
-        )
 
 
 def test_a_schedules_ticks_are_listed_by_their_status(served: Served, client: DagsterPlusGraphQLClient) -> None:
