@@ -21,6 +21,7 @@ from tests.kubernetes import kubeconfig
 from tests.kubernetes.certificates import Authority, Pair
 from tests.kubernetes.parts import Parts
 from tests.ports import free_port
+from tests.processes import end, whole_lines
 
 SERVICE_NETWORK: Final = "10.96.0.0/16"
 _LOOK: Final = 0.1
@@ -89,13 +90,7 @@ class ControlPlane:
 
     def stop(self) -> None:
         for name in reversed(list(self._processes)):
-            process = self._processes.pop(name)
-            process.terminate()
-            try:
-                process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(self._processes.pop(name), _END_SECONDS)
 
     def check(self) -> None:
         """Raises ControlPlaneError when a part has ended."""
@@ -192,5 +187,4 @@ def _files(pair: Pair) -> tuple[str, str]:
 
 def audited(log: Path) -> list[dict[str, object]]:
     """The calls of an audit log so far, whole lines only."""
-    text = log.read_text(encoding="utf-8") if log.exists() else ""
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    return [json.loads(line) for line in whole_lines(log)]

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from typing import Any, Final, Self
 import kubernetes
 from kubernetes.client import ApiClient, ApiException
 
+from tests.emulated.checkout import until
 from tests.kubernetes import kubeconfig
+from tests.processes import end, whole_lines
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_LOOK: Final = 0.1
 _READY_SECONDS: Final = 900.0  # others' clusters end first
 _END_SECONDS: Final = 60.0
 
@@ -160,23 +160,14 @@ class ServedCluster:
         self.until(self._schedules, seconds=120, what="its node takes Pods")
 
     def stop(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, _END_SECONDS)
 
     def until(self, condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
-        """Wait for ``condition`` to be true, and return its value."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if found := condition():
-                return found
-            time.sleep(_LOOK)
-        raise AssertionError(f"not within {seconds} s: {what}. Its last events: {self.events[-12:]}")
+        """As ``tests.emulated.checkout.until``; the failure says what happened last."""
+        try:
+            return until(condition, seconds=seconds, what=what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}. Its last events: {self.events[-12:]}") from error
 
     def _answers(self) -> bool:
         said = (self.folder / "log").read_text()
@@ -189,6 +180,4 @@ class ServedCluster:
         return not node.spec.taints
 
     def _lines(self, name: str) -> list[str]:
-        path = self.folder / f"{name}.jsonl"
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        return text[: text.rfind("\n") + 1].splitlines()
+        return whole_lines(self.folder / f"{name}.jsonl")

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,11 +15,12 @@ import boto3
 from botocore.config import Config
 
 from tests.containers.stand import Containers
+from tests.emulated.checkout import until
+from tests.processes import end, whole_lines
 from tests.standins.ecs.place import ACCOUNT, ENDPOINT, GATEWAY, LABEL, NETWORK, REGION, SETUP_KEY, TASK_LABEL
 from tests.standins.ecs.record import RecordedCall
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
-_LOOK: Final = 0.1
 _READY_SECONDS: Final = 900.0  # others' labs end first
 _END_SECONDS: Final = 60.0
 
@@ -124,23 +124,14 @@ class EcsLab:
         self.until(self._answers, seconds=_READY_SECONDS, what="the double of ECS answers")
 
     def stop(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, _END_SECONDS)
 
     def until(self, condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
-        """Wait for ``condition`` to be true, and return its value."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if found := condition():
-                return found
-            time.sleep(_LOOK)
-        raise AssertionError(f"not within {seconds} s: {what}. The lab's last events: {self.events[-12:]}")
+        """As ``tests.emulated.checkout.until``; the failure says what happened last."""
+        try:
+            return until(condition, seconds=seconds, what=what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}. The lab's last events: {self.events[-12:]}") from error
 
     def _answers(self) -> bool:
         process = self._process
@@ -154,9 +145,7 @@ class EcsLab:
             return False
 
     def _lines(self, name: str) -> list[str]:
-        path = self.folder / f"{name}.jsonl"
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        return text[: text.rfind("\n") + 1].splitlines()
+        return whole_lines(self.folder / f"{name}.jsonl")
 
 
 def _plain(environ: Mapping[str, str]) -> dict[str, str]:
