@@ -6,14 +6,12 @@ agent then does with them: that takes a running one. Loading an instance opens n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from dagster import DagsterInstance
 from dagster._core.errors import DagsterInvalidConfigError
 from dagster_cloud.instance import DagsterCloudAgentInstance
 from dagster_cloud.storage.compute_logs import CloudComputeLogManager
@@ -28,6 +26,7 @@ from agent.docker_spec import DockerAgentSpec
 from agent.launchers import docker_launcher, process_launcher, stock_process_launcher
 from agent.process_launcher import ProcessUserCodeLauncher as WatchingLauncher
 from agent.spec import LocalAgentSpec
+from tests.contracts.agent_instance import loaded
 
 pytestmark = pytest.mark.contracts
 
@@ -105,15 +104,6 @@ def docker_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home beside which the launcher of the agent's image can be imported, as in the image."""
     monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "agent" / "image"))
     return home
-
-
-@contextmanager
-def loaded(home: Path, text: str) -> Iterator[DagsterCloudAgentInstance]:
-    """The instance that the agent would make of ``text``."""
-    (home / "dagster.yaml").write_text(text, encoding="utf-8")
-    with DagsterInstance.from_config(str(home)) as instance:
-        assert isinstance(instance, DagsterCloudAgentInstance)
-        yield instance
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

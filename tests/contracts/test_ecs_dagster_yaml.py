@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from typing import Any
 import pytest
 import yaml
 from botocore.client import BaseClient
-from dagster import DagsterInstance
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.errors import DagsterInvalidConfigError
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
@@ -38,6 +35,7 @@ from agent.ecs_names import STACK_TAG
 from agent.ecs_spec import EcsAgentSpec
 from agent.ecs_task import SETTINGS_ROOM, AgentText, dagster_yaml, length_in_a_run
 from hybrid.errors import SettingsError
+from tests.contracts.agent_instance import loaded
 
 pytestmark = pytest.mark.contracts
 
@@ -125,14 +123,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         monkeypatch.setenv(name, "x")
     return tmp_path
-
-
-@contextmanager
-def loaded(home: Path, text: str) -> Iterator[DagsterCloudAgentInstance]:
-    (home / "dagster.yaml").write_text(text, encoding="utf-8")
-    with DagsterInstance.from_config(str(home)) as instance:
-        assert isinstance(instance, DagsterCloudAgentInstance)
-        yield instance
 
 
 def launcher_of(instance: DagsterCloudAgentInstance) -> Any:

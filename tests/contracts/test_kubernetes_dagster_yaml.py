@@ -8,14 +8,11 @@ objects of code servers and runs look like. Nothing is asked of a cluster: that 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from dagster import DagsterInstance
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.errors import DagsterInvalidConfigError
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
@@ -40,6 +37,7 @@ from agent.kubernetes_launcher import NOT_SAID, CodePlace, kubernetes_launcher
 from agent.kubernetes_names import STACK_LABEL, KubernetesNames
 from agent.kubernetes_pod import HOME, AgentText, dagster_yaml
 from agent.kubernetes_spec import KubernetesAgentSpec
+from tests.contracts.agent_instance import loaded
 
 pytestmark = pytest.mark.contracts
 
@@ -128,14 +126,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("STAGE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         monkeypatch.setenv(name, "x")
     return tmp_path
-
-
-@contextmanager
-def loaded(home: Path, text: str) -> Iterator[DagsterCloudAgentInstance]:
-    (home / "dagster.yaml").write_text(text, encoding="utf-8")
-    with DagsterInstance.from_config(str(home)) as instance:
-        assert isinstance(instance, DagsterCloudAgentInstance)
-        yield instance
 
 
 def launcher_of(instance: DagsterCloudAgentInstance) -> Any:
