@@ -21,6 +21,7 @@ from hybrid.cli import main
 from hybrid.engine.engine import Engine, Outcome
 from hybrid.engine.events import StepEnded
 from hybrid.plus import Agent, AgentToken, CodeLocationStatus, Failure, PlusNotFound, Run
+from tests.unit.cli.location_folders import make_locations
 
 ACCOUNT, REGION, LABEL = "123456789012", "eu-central-1", "hybrid-prod"
 HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
@@ -146,14 +147,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HYBRID_ROOT", str(tmp_path))
     (tmp_path / "stacks").mkdir()
     (tmp_path / "stacks" / "Pulumi.prod.yaml").write_text(STACK)
-    for name in ("alpha", "beta"):
-        folder = tmp_path / "locations" / name
-        folder.mkdir(parents=True)
-        (folder / "pyproject.toml").write_text(
-            f'[project]\nname = "{name}"\nversion = "1"\n'
-            'dependencies = ["dagster==1.13.27", "dagster-cloud==1.13.27"]\n'
-            f'[tool.dg.project]\nroot_module = "{name}"\n'
-        )
+    make_locations(tmp_path, "alpha", "beta")
     return tmp_path
 
 

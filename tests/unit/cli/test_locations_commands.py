@@ -20,6 +20,7 @@ from hybrid.cli.locations.building import in_parallel
 from hybrid.delivery.images.errors import RegistryUnreachable
 from hybrid.delivery.images.registry import Registry
 from hybrid.errors import DagsterPlusError, HybridError
+from tests.unit.cli.location_folders import make_locations
 
 pytestmark = pytest.mark.unit
 
@@ -44,14 +45,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HYBRID_ROOT", str(tmp_path))
     (tmp_path / "stacks").mkdir()
     (tmp_path / "stacks" / "Pulumi.dock.yaml").write_text(SETTINGS)
-    for name in ("alpha", "beta"):
-        folder = tmp_path / "locations" / name
-        folder.mkdir(parents=True)
-        (folder / "pyproject.toml").write_text(
-            f'[project]\nname = "{name}"\nversion = "1"\n'
-            'dependencies = ["dagster==1.13.27", "dagster-cloud==1.13.27"]\n'
-            f'[tool.dg.project]\nroot_module = "{name}"\n'
-        )
+    make_locations(tmp_path, "alpha", "beta")
     return tmp_path
 
 

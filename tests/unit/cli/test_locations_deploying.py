@@ -20,6 +20,7 @@ from hybrid.engine.events import ResourceName, StepEnded
 from hybrid.errors import EngineError, StoppedError
 from hybrid.pipeline.rollback import to_pin
 from hybrid.plus import CodeLocationStatus
+from tests.unit.cli.location_folders import make_locations
 
 pytestmark = pytest.mark.unit
 
@@ -96,14 +97,7 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "stacks" / "Pulumi.dock.yaml"
     path.parent.mkdir()
     path.write_text(SETTINGS)
-    for name in ("alpha", "beta"):
-        folder = tmp_path / "locations" / name
-        folder.mkdir(parents=True)
-        (folder / "pyproject.toml").write_text(
-            f'[project]\nname = "{name}"\nversion = "1"\n'
-            'dependencies = ["dagster==1.13.27", "dagster-cloud==1.13.27"]\n'
-            f'[tool.dg.project]\nroot_module = "{name}"\n'
-        )
+    make_locations(tmp_path, "alpha", "beta")
     return path
 
 
