@@ -179,11 +179,13 @@ def stack(
     containers: Containers,
     kubernetes_agent_image: str,
     kubernetes_plugin_path: str,
+    environments: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SwitchedCheckout]:
     said = ["--also-listen", kubernetes_lab.gateway, "--organization", "acme", "--deployment", STACK]
     with ServerlessOrganization(tmp_path_factory.mktemp("plus"), *said) as plus:
         root = tmp_path_factory.mktemp("stack")
+        (root / "environments").symlink_to(environments)  # made once for all tests
         place = SwitchedCheckout(root, kubernetes_lab, plus, containers, kubernetes_agent_image, kubernetes_plugin_path)
         with place.dagster_plus() as client:
             place.until(client.agents, seconds=120, what="the Serverless agent reports")
