@@ -25,6 +25,7 @@ from hybrid.emulator.serverless.home import token_description
 from hybrid.plus import PlusClient
 from hybrid.switch.journal import Event, Line, facts_in, read_journal
 from hybrid.switch.platform_times import times_on
+from stacks.standby import STANDBY_QUEUE
 from tests.containers.stand import Containers
 from tests.emulated.checkout import HYBRID, Answer
 from tests.emulated.served import ServedOrganization
@@ -129,6 +130,11 @@ defs = dg.Definitions(jobs=[greeting], schedules=[yearly, left_off], sensors=[wa
         with self.dagster_plus() as client:
             return sorted(token.description or "" for token in client.agent_tokens() if not token.revoked)
 
+    def agent_takes_work(self) -> bool:
+        """Whether its settings have it on other queues than that of an agent that stands by."""
+        texts = [text for one in self.objects("config_map") for text in (one.data or {}).values()]
+        return any("dagster_cloud_api" in text and STANDBY_QUEUE not in text for text in texts)
+
     def code_servers(self) -> list[Any]:
         """Their pods, whether they run or not."""
         return [pod for pod in self.objects("pod") if "user-deployment" in (pod.metadata.labels or {})]
@@ -136,12 +142,13 @@ defs = dg.Definitions(jobs=[greeting], schedules=[yearly, left_off], sensors=[wa
 
 @dataclass(frozen=True)
 class Look:
-    """At one moment, in seconds since 1970: the agent type, how many pods of code there are, which locations are
-    loaded, and which of them from an image."""
+    """At one moment, in seconds since 1970: the agent type, how many pods of code there are, whether the agent on
+    Kubernetes takes work, which locations are loaded, and which of them from an image."""
 
     at: float
     agent_type: str
     code: int
+    takes_work: bool
     loaded: tuple[str, ...]
     from_image: tuple[str, ...]
 
@@ -156,12 +163,12 @@ def watched(stack: SwitchedCheckout) -> Iterator[Sequence[Look]]:
         with stack.dagster_plus() as client:
             while not over.wait(0.2):
                 at = time.time()
-                code = len(stack.code_servers())
+                code, takes_work = len(stack.code_servers()), stack.agent_takes_work()
                 found = sorted(client.code_locations(), key=lambda each: each.name)
                 loaded = tuple(each.name for each in found if each.is_loaded)
                 from_image = tuple(each.name for each in found if each.has_loaded(each.image or ""))
                 # last, so that all the rest was still seen on Serverless if this is
-                looks.append(Look(at, client.current_deployment().agent_type, code, loaded, from_image))
+                looks.append(Look(at, client.current_deployment().agent_type, code, takes_work, loaded, from_image))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -232,6 +239,8 @@ def test_it_goes_to_the_agent_on_kubernetes_which_stood_by_until_the_hand_over(
     assert on_serverless, "it was looked at before the hand-over"
     assert {look.loaded for look in on_serverless} == {LOCATIONS}, "the agent beside it spoils nothing"
     assert not any(look.code for look in on_serverless), "and loads nothing"
+    assert looks[-1].takes_work, "after the hand-over it does"
+    assert not any(look.takes_work for look in on_serverless), "and before it takes none of Serverless's requests"
     now = stack.standing()
     assert (switched["stage"], now["type"]) == ("done", "HYBRID")
     assert now["loaded"] == list(LOCATIONS), "no location is lost"
