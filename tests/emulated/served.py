@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import psutil
@@ -81,6 +81,8 @@ class RunningAgent:
 class ServedOrganization:
     """``with ServedOrganization(folder) as plus:`` serves one until the block ends, and ends its agents too."""
 
+    COMMAND: ClassVar[tuple[str, ...]] = (sys.executable, "-m", "hybrid.emulator")
+
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
         self.data = folder / "data"
@@ -104,8 +106,7 @@ class ServedOrganization:
         """Serve; ends when Dagster is loaded."""
         with (self.folder / "emulator.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "hybrid.emulator", "--data", str(self.data), "--port", str(self.port)]
-                + list(self._arguments),
+                [*self.COMMAND, "--data", str(self.data), "--port", str(self.port), *self._arguments],
                 env=environment(),
                 stderr=log,
                 stdout=log,
