@@ -239,7 +239,8 @@ def _still(sizes: Sizes) -> tuple[PlannedStep, ...]:
 def _over(sizes: Sizes, strategy: Strategy) -> tuple[PlannedStep, ...]:
     by_queue = strategy is Strategy.BY_QUEUE
     times = times_on(sizes.agent)
-    low, high = (1.0, 5.0) if by_queue else times.loads
+    low, high = (1.0, 5.0) if by_queue else times.all_loaded(sizes.locations)
+    how = "one after the other" if any(times.further) and not by_queue else "beside each other"
     anew = ", by an agent that starts anew" if sizes.stands_by and not by_queue else ""
     if anew:
         low, high = low + times.heartbeat[0], high + times.heartbeat[1]
@@ -275,7 +276,7 @@ def _over(sizes: Sizes, strategy: Strategy) -> tuple[PlannedStep, ...]:
             Span(
                 low,
                 high,
-                f"all locations load beside each other{anew}, in {low:.0f} to {high:.0f} s on {sizes.agent}",
+                f"all locations load {how}{anew}, in {low:.0f} to {high:.0f} s on {sizes.agent}",
             ),
         ),
         PlannedStep(

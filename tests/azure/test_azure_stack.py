@@ -13,6 +13,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -202,6 +203,36 @@ def test_a_restart_leaves_no_moment_without_an_agent(stack: AzureCheckout) -> No
         lambda: (now := set(stack.agents())) and before.isdisjoint(now), seconds=150, what="another revision runs"
     )
     assert min(seen) >= 1, "the new revision starts before the old one goes"
+
+
+def test_an_upgrade_starts_the_agent_from_another_image_and_each_location_with_it(
+    stack: AzureCheckout, azure_agent_image: str, tmp_path: Path
+) -> None:
+    repository = azure_agent_image.partition("@")[0]
+    former, wanted = f"{repository}:1.13.26", f"{repository}:1.13.27"
+    _retag(stack.containers, azure_agent_image, tmp_path, wanted)
+    stack.change("agent", image=former)  # there is none of that name: had anything pulled it, this would not end well
+    before, servers, images = set(stack.agents()), stack.servers(), stack.images()
+
+    answer = stack.hybrid("agent", "upgrade", STACK, "--yes")
+
+    assert answer.code == 0, f"{answer.err}\n{stack.trouble()}"
+    assert stack.settings["agent"]["image"] == wanted, "the stack's file says what runs"
+    stack.until(
+        lambda: (now := set(stack.agents())) and before.isdisjoint(now), seconds=150, what="another revision runs"
+    )
+    (name,) = stack.agents()
+    assert stack.containers.run("inspect", "--format", '{{index .Config.Labels "upgraded"}}', name).strip() == "yes"
+    alone(stack)
+    assert all(now.isdisjoint(servers[location]) for location, now in stack.servers().items()), "each started anew"
+    assert stack.images() == images, "from the images that they had"
+
+
+def _retag(containers: Containers, image: str, folder: Path, reference: str) -> None:
+    """Push what differs from ``image`` in a label alone: an image by digest has no version to go on from."""
+    (folder / "Dockerfile").write_text(f"FROM {image}\nLABEL upgraded=yes\n")
+    containers.run("build", "--quiet", "--tag", reference, str(folder))
+    containers.run("push", "--quiet", reference)
 
 
 def test_a_new_token_takes_the_place_of_the_former_one(stack: AzureCheckout) -> None:

@@ -300,6 +300,19 @@ def test_a_plan_for_every_kind_of_agent_has_times_of_its_own_and_a_patience_that
     assert kind in _TIMES, "it would be taken for the slowest"
 
 
+def test_each_further_location_makes_the_downtime_longer_where_they_are_asked_for_one_after_the_other():
+    names = ("orders", "rates", "reports")
+
+    def downtime(kind, locations):
+        found = [location(each, {"location_name": each, "image": "a-team/code:1"}) for each in locations]
+        return made(replace(STACK, agent=kind), strategy=Strategy.AT_ONCE, locations=found).downtime
+
+    for kind in SPECS:
+        few, many = downtime(kind, names[:1]), downtime(kind, names)
+        assert (many.low > few.low) is (kind == "azure"), f"{kind}: Azure's launcher alone waits for each app"
+        assert (many.high > few.high) is (kind == "azure"), kind
+
+
 def test_a_stack_without_a_place_for_values_is_named_before_the_walk_meets_it():
     assert state_of(made(), "values_place") is State.MISSING
     assert state_of(made(replace(STACK, values_place="s3://values/assets")), "values_place") is State.OK
