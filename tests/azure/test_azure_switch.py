@@ -22,8 +22,8 @@ from hybrid.switch.work import MARKER
 from tests.azure.azure_checkout import AzureCheckout
 from tests.azure.cloud import AzureCloud
 from tests.containers.stand import Containers
-from tests.emulated.checkout import HYBRID, Answer, until
-from tests.emulated.served import ServedOrganization
+from tests.emulated.checkout import Answer, until
+from tests.emulated.served import ServerlessOrganization
 from tests.emulated.stack_checkout import STACK
 
 pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -37,15 +37,6 @@ _LEFT = {
     "Microsoft.Storage/storageAccounts/blobServices/containers",
 }
 """What has the team's data, or holds what has it: it stays on `down`."""
-
-
-class ServerlessOrganization(ServedOrganization):
-    """One that a real Serverless agent serves, which goes at once when the deployment is handed over."""
-
-    COMMAND = (str(HYBRID), "emulator", "serve")
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        super().__init__(folder, *arguments, "--agent-type", "serverless", "--serverless-departure", "0")
 
 
 class Team(AzureCheckout):

@@ -19,7 +19,7 @@ import yaml
 from agent.dagster_yaml import AGENT_TOKEN_VARIABLE, render
 from agent.launchers import stock_process_launcher
 from agent.spec import LocalAgentSpec
-from tests.emulated.checkout import until
+from tests.emulated.checkout import HYBRID, until
 from tests.ports import free_port
 
 AGENT = Path(sys.executable).with_name("dagster-cloud")
@@ -284,6 +284,15 @@ class ServedOrganization:
             return bool(httpx.get(f"{self.url}/hybrid/state", timeout=5).json()["dagster"] == "loaded")
         except httpx.TransportError:
             return False
+
+
+class ServerlessOrganization(ServedOrganization):
+    """One that a real Serverless agent serves, which goes at once when the deployment is handed over."""
+
+    COMMAND = (str(HYBRID), "emulator", "serve")
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        super().__init__(folder, *arguments, "--agent-type", "serverless", "--serverless-departure", "0")
 
 
 def _load_state(entry: dict[str, Any]) -> str:

@@ -27,8 +27,8 @@ from hybrid.switch.journal import Event, Line, facts_in, read_journal
 from hybrid.switch.platform_times import times_on
 from stacks.standby import STANDBY_QUEUE
 from tests.containers.stand import Containers
-from tests.emulated.checkout import HYBRID, Answer
-from tests.emulated.served import ServedOrganization
+from tests.emulated.checkout import Answer
+from tests.emulated.served import ServerlessOrganization
 from tests.emulated.stack_checkout import STACK
 from tests.kubernetes.kubernetes_checkout import KubernetesCheckout
 from tests.kubernetes.lab import KubernetesLab
@@ -37,15 +37,6 @@ pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(1500
 
 LOCATIONS = ("alpha", "beta")
 RUN = ("switch", "run", STACK, "--yes", "--no-values")
-
-
-class ServerlessOrganization(ServedOrganization):
-    """One that a real Serverless agent serves; it goes at once when the deployment is handed over."""
-
-    COMMAND = (str(HYBRID), "emulator", "serve")
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        super().__init__(folder, *arguments, "--agent-type", "serverless", "--serverless-departure", "0")
 
 
 class SwitchedCheckout(KubernetesCheckout):
