@@ -32,6 +32,7 @@ API_VERSIONS: Final = ("2025-07-01", "2025-02-02-preview")
 """Of apps and jobs: what azure-mgmt-appcontainers 4.0 asks with, and Pulumi's provider 3.29."""
 HOST: Final = "https://management.azure.com"
 _POLLS: Final = 1  # how often an operation is not over yet
+_SOON: Final = {"Retry-After": "1"}  # 0 is no answer to Azure's SDK, which then looks every 30 s only
 _SECRET: Final = "Microsoft.KeyVault/vaults/secrets/getSecret/action"
 
 
@@ -326,7 +327,7 @@ class FakeArm:
         self._operations[number] = _Operation(over)
         subscription = "/".join(self.place.group_id.split("/")[:3])
         where = f"{HOST}{subscription}/providers/Microsoft.App/locations/westeurope"
-        return {header: f"{where}/{kind}/{number}?api-version={API_VERSIONS[0]}", "Retry-After": "0"}
+        return {header: f"{where}/{kind}/{number}?api-version={API_VERSIONS[0]}", **_SOON}
 
     def _poll(self, kind: str, number: str) -> Answer:
         """Azure lets whoever has the address ask: it is signed."""
@@ -337,9 +338,9 @@ class FakeArm:
         fault = operation.over()
         goes_on = operation.left >= 0 or fault is None
         if kind != "operationStatuses":
-            return Answer(202, None, {"Retry-After": "0"}) if goes_on else Answer(200, {})
+            return Answer(202, None, _SOON) if goes_on else Answer(200, {})
         if goes_on:
-            return Answer(200, {"status": "InProgress"}, {"Retry-After": "0"})
+            return Answer(200, {"status": "InProgress"}, _SOON)
         if fault:
             return Answer(200, {"status": "Failed", "error": {"code": "ContainerAppOperationError", "message": fault}})
         return Answer(200, {"status": "Succeeded"})
