@@ -212,6 +212,7 @@ def test_an_upgrade_starts_the_agent_from_another_image_and_each_location_with_i
     former, wanted = f"{repository}:1.13.26", f"{repository}:1.13.27"
     _retag(stack.containers, azure_agent_image, tmp_path, wanted)
     stack.change("agent", image=former)  # there is none of that name: had anything pulled it, this would not end well
+    alone(stack)  # else the agent of the test before may not have made its servers yet
     before, servers, images = set(stack.agents()), stack.servers(), stack.images()
 
     answer = stack.hybrid("agent", "upgrade", STACK, "--yes")
