@@ -87,6 +87,12 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shared
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Tells `.ci/run` whether all tests were run (0, 1) or the session was broken off."""
+    if not hasattr(session.config, "workerinput") and session.config.cache is not None:
+        session.config.cache.set("hybrid/ended", int(exitstatus))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     loop = config.stash.get(_LOOP, None)

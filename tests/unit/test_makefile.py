@@ -143,13 +143,14 @@ def test_ci_stops_when_the_environment_cannot_be_made(tmp_path: Path) -> None:
     assert (tmp_path / "made").read_text().split() == ["setup"], "a dozen failures would hide the one"
 
 
-def _ci_with_failing_tests(checkout: Path, notes: dict[str, bool], *, for_good: bool = False) -> Any:
+def _ci_with_failing_tests(checkout: Path, notes: dict[str, bool], *, for_good: bool = False, code: int = 1) -> Any:
     """Run CI with a make whose ``test-slow`` fails with what pytest notes of it; a second time only ``for_good``."""
     shutil.copytree(ROOT / ".ci", checkout / ".ci")
     (checkout / "notes").write_text(json.dumps(notes, indent=2))  # as pytest's cache writes them
     make = f"""echo "$@" >> made; [ "$1" = test-slow ] || exit 0
 if [ -z "$2" ] || {"true" if for_good else "false"}; then
-    mkdir -p .pytest_cache/v/cache; cp notes .pytest_cache/v/cache/lastfailed; exit 2
+    mkdir -p .pytest_cache/v/cache .pytest_cache/v/hybrid; cp notes .pytest_cache/v/cache/lastfailed
+    echo {code} > .pytest_cache/v/hybrid/ended; exit 2
 fi"""
     _script(checkout / "path" / "make", make)
     return _run([str(checkout / ".ci" / "run")], checkout, {"PATH": f"{checkout / 'path'}:{os.environ['PATH']}"})
@@ -185,6 +186,12 @@ def test_ci_fails_where_a_second_try_is_not_due_or_fails_too(
     made = (tmp_path / "made").read_text().splitlines()
     assert sum(line.startswith("test-slow") for line in made) == tries, made
     assert re.search(r"^test-slow +\d+ s  FAILED$", answer.stdout, re.M), answer.stdout
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_ci_takes_no_second_try_of_a_few_for_a_run_that_was_broken_off(tmp_path: Path, code: int) -> None:
+    answer = _ci_with_failing_tests(tmp_path, {"tests/a/test_a.py": True}, code=code)
+    assert answer.returncode != 0, "the tests that were never run would pass unseen"
 
 
 def test_ci_does_not_take_the_failures_of_an_earlier_step_for_a_later_one_s(tmp_path: Path) -> None:
