@@ -89,8 +89,9 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Tells `.ci/run` whether all tests were run (0, 1) or the session was broken off."""
-    if not hasattr(session.config, "workerinput") and session.config.cache is not None:
-        session.config.cache.set("hybrid/ended", int(exitstatus))
+    notes = getattr(session.config, "cache", None)  # there is none without pytest's cacheprovider
+    if notes is not None and not hasattr(session.config, "workerinput"):
+        notes.set("hybrid/ended", int(exitstatus))
 
 
 @pytest.hookimpl(trylast=True)
