@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from hybrid import redaction
 
 pytest_plugins = [
+    "tests.ci_notes",
     "tests.made_once",
     "tests.containers.fixtures",
     "tests.aws.fixtures",
@@ -85,13 +86,6 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(making, fcntl.LOCK_EX)
         VirtualEnvironmentSpec(shared, LEAST_REQUIREMENTS).ensure(lambda text: None, time.sleep)
     return shared
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Tells `.ci/run` whether all tests were run (0, 1) or the session was broken off."""
-    notes = getattr(session.config, "cache", None)  # there is none without pytest's cacheprovider
-    if notes is not None and not hasattr(session.config, "workerinput"):
-        notes.set("hybrid/ended", int(exitstatus))
 
 
 @pytest.hookimpl(trylast=True)

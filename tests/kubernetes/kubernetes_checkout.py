@@ -135,8 +135,6 @@ class KubernetesCheckout(StackCheckout):
             agent={
                 "kind": "kubernetes",
                 "image": agent_image,
-                "podStartupTimeoutSeconds": 90,
-                "startupTimeoutSeconds": 90,
                 "environment": {"DAGSTER_CLOUD_AGENT_SLEEP_INTERVAL_SECONDS": "0.2"},
             },
             registry={"address": f"{self.containers.registry}/kubernetes{self.plus.port}"},

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,7 @@ def _ci_with_failing_tests(checkout: Path, notes: dict[str, bool], *, for_good: 
     make = f"""echo "$@" >> made; [ "$1" = test-slow ] || exit 0
 if [ -z "$2" ] || {"true" if for_good else "false"}; then
     mkdir -p .pytest_cache/v/cache .pytest_cache/v/hybrid; cp notes .pytest_cache/v/cache/lastfailed
+    mkdir -p .pytest_cache/d/hybrid; echo "-- why it failed" > .pytest_cache/d/hybrid/failures
     echo {code} > .pytest_cache/v/hybrid/ended; exit 2
 fi"""
     _script(checkout / "path" / "make", make)
@@ -167,6 +169,7 @@ def test_ci_gives_the_modules_of_a_few_failures_a_second_try_and_says_so(tmp_pat
     assert re.search(
         r"^test-slow .*passed at the second try: tests/a/test_a\.py tests/ecs/test_b\.py$", answer.stdout, re.M
     ), "what needed it is to be looked into"
+    assert re.search(r"^== make test-slow failed in\n-- why it failed$", answer.stdout, re.M), "and for that, why"
 
 
 @pytest.mark.parametrize(
@@ -198,6 +201,26 @@ def test_ci_does_not_take_the_failures_of_an_earlier_step_for_a_later_one_s(tmp_
     (tmp_path / ".pytest_cache" / "v" / "cache").mkdir(parents=True)
     (tmp_path / ".pytest_cache" / "v" / "cache" / "lastfailed").write_text('{\n  "tests/a.py::test_x": true\n}')
     assert _ci(tmp_path, "check").returncode != 0, "what fails without a note of pytest is not tried again"
+
+
+def test_a_session_notes_for_ci_why_its_tests_failed(tmp_path: Path) -> None:
+    code = """
+import pytest
+@pytest.fixture
+def broken(): raise OSError('gone')
+def test_a(): assert 1 == 2, 'one\\ntwo'
+def test_b(): pass
+def test_c(broken): pass
+"""
+    (tmp_path / "test_here.py").write_text(code)
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "tests.ci_notes", "test_here.py"]
+    answer = _run(command, tmp_path, {**os.environ, "PYTHONPATH": str(ROOT)})
+    assert answer.returncode == 1, answer.stdout + answer.stderr
+    noted = (tmp_path / ".pytest_cache" / "d" / "hybrid" / "failures").read_text()
+    assert "-- test_here.py::test_a (call)\nAssertionError: one\n  two\n" in noted, "all lines of a reason"
+    assert "-- test_here.py::test_c (setup)\nOSError: gone\n" in noted, "of what a test needs, too"
+    assert "test_b" not in noted
+    assert (tmp_path / ".pytest_cache" / "v" / "hybrid" / "ended").read_text() == "1"
 
 
 def test_no_package_registry_is_named() -> None:
