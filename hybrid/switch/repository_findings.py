@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from hybrid.delivery.images.scaffold import PYTHON_IMAGE
 from hybrid.switch.finding import Finding, FindingKind, Weight
 from hybrid.switch.organization import FoundLocation, OrganizationState
 from hybrid.switch.repository import FolderAssets, FolderLocation, RepositoryState, ServerlessWorkflow, Spot
 from hybrid.switch.serverless_words import ON_ECS_TOO, VARIABLES
 
 _SHOWN_LINES: Final = 20
+_NO_DOCKERFILE: Final = f"write it a Dockerfile, or `hybrid up` builds it from {PYTHON_IMAGE} and its requirements"
 
 
 def findings_of_repository(
@@ -83,7 +85,7 @@ def _pex(folder: FolderLocation, where: str, facts: dict[str, str], what: str) -
     if folder.has_hooks:
         why += ", and then the hooks beside it would be run, which Python executables never did"
         facts |= {key: path for key, path in (("pre", folder.pre_hook), ("post", folder.post_hook)) if path}
-    why += f": {'its Dockerfile builds one' if folder.dockerfile else 'it needs a Dockerfile'}."
+    why += f": {'its Dockerfile builds one' if folder.dockerfile else _NO_DOCKERFILE}."
     return Finding(FindingKind.PEX_BUILD, Weight.MUST, where, what, why, folder.name, facts)
 
 
@@ -109,7 +111,7 @@ def _no_image(name: str, where: str, facts: dict[str, str], image: str | None, d
         where,
         "Its image lies in Serverless's registry." if image else "Nothing here builds an image of its own.",
         ("A Hybrid agent cannot pull from there: " if image else "A Hybrid agent in containers starts an image: ")
-        + ("build it from its Dockerfile into your registry." if dockerfile else "it needs a Dockerfile."),
+        + f"{'build it from its Dockerfile into your registry' if dockerfile else _NO_DOCKERFILE}.",
         name,
         kept | more,
     )
@@ -126,7 +128,7 @@ def _build_unseen(location: FoundLocation, organization: OrganizationState | Non
             Weight.MUST,
             where,
             "Serverless runs it from Python executables.",
-            "A Hybrid agent starts an image: it needs a Dockerfile. Look into its repository with --repository.",
+            f"A Hybrid agent starts an image: {_NO_DOCKERFILE}. Look into its repository with --repository.",
             location.name,
             facts,
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybrid.switch.journal import Line
-from hybrid.switch.serverless_agents import serverless_agents, still_there
+from hybrid.switch.serverless_agents import SILENT_SECONDS, serverless_agents, still_there
 from hybrid.switch.steps.serving import is_loaded
 from hybrid.switch.work import SwitchWork
 
@@ -46,10 +46,13 @@ def _agent_type(work: SwitchWork) -> Check:
 
 def _agents(work: SwitchWork) -> list[Check]:
     agents = work.agents()
-    mine = [agent for agent in agents if agent.label == work.agent_label and agent.is_running]
+    running = [agent for agent in agents if agent.label == work.agent_label and agent.is_running]
+    # the record of one whose place was taken, at the hand-over or at a restart, says RUNNING for a while longer
+    mine = still_there(running, work.now()) or running
     versions = sorted({str(agent.metadata.get("version")) for agent in mine if agent.metadata.get("version")})
     version = f", version {', '.join(versions)}" if versions else ""
-    words = f"{len(mine)} RUNNING{version}"
+    silent = len(running) - len(mine)
+    words = f"{len(mine)} RUNNING{version}" + (f", {silent} more silent for {SILENT_SECONDS:.0f} s" if silent else "")
     checks = [Check(f"agent {work.agent_label}", bool(mine), words)]
     left = still_there(serverless_agents(agents), work.now())
     if work.others_on_serverless():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hybrid.errors import EngineError
@@ -43,6 +45,22 @@ def test_each_thing_that_is_not_so_is_named(world: World) -> None:
     world.variable_names = list  # type: ignore[method-assign]
     expected = ["agent hybrid-prod", "location location_3", "schedules and sensors", "variables"]
     assert wrong(world) == [*expected, "run of answers in location_0"]
+
+
+def test_an_agent_whose_place_was_taken_is_not_counted_while_dagster_plus_still_shows_it(world: World) -> None:
+    switching(world).forward()
+    (now,) = [agent for agent in world.agents() if agent.label == world.agent_label]
+    stood_by = replace(now, id="before", last_heartbeat=now.last_heartbeat - 60)
+    seen = world.agents()
+    world.agents = lambda: [*seen, stood_by]  # type: ignore[method-assign]
+    words = {check.name: check.words for check in verify(world, ())}
+    assert words["agent hybrid-prod"].startswith("1 RUNNING"), "two would mean that two take the same requests"
+    assert words["agent hybrid-prod"].endswith(", 1 more silent for 45 s"), "what the page shows is accounted for"
+
+    world.agents = lambda: [stood_by]  # type: ignore[method-assign]
+    checks = {check.name: check for check in verify(world, ())}
+    assert checks["agent hybrid-prod"].is_so, "Dagster+ decides who is RUNNING"
+    assert checks["agent hybrid-prod"].words.startswith("1 RUNNING"), checks["agent hybrid-prod"]
 
 
 def test_without_a_journal_what_was_before_is_not_known(world: World) -> None:
