@@ -18,7 +18,7 @@ from agent.azure_roles import ACR_PULL, BLOB_CONTRIBUTOR, SECRETS_USER
 from agent.azure_spec import AzureAgentSpec
 from agent.azure_task import TOKEN_SECRET, LogsContainer
 from hybrid.delivery.catalog import CodeLocationFolder
-from hybrid.provider.azure_resources import AzureDrain, AzureDrainArgs
+from hybrid.provider.azure_resources import AzureDrain, AzureDrainArgs, AzureLaunchCheck, AzureLaunchCheckArgs
 from hybrid.provider.resources import AgentToken
 from hybrid.workspace import Workspace
 from infra.azure_network import AzureNetwork, AzureNetworkArgs
@@ -97,7 +97,11 @@ class AzurePlatform:
         return StandingAgent(agent, agent.label, agent.instance, None, place=self._place(agent))
 
     def location(self, folder: CodeLocationFolder) -> LocationSource:
-        return self._locations.source(folder)
+        source = self._locations.source(folder)
+        if source.image is None:
+            return source
+        check = AzureLaunchCheck(f"{folder.name}-launch", AzureLaunchCheckArgs(folder.name, source.image))
+        return LocationSource(source.document, source.content_hash, source.image, (check,))
 
     # what is made once, in the order of its first use
 

@@ -20,7 +20,7 @@ from typing import Final
 from hybrid.review.actions import Actions
 
 LOOKS: Final = frozenset(
-    {"AgentReady", "ContainerState", "EcsLaunchCheck", "EcsServiceState", "KubernetesAgentState",
+    {"AgentReady", "AzureLaunchCheck", "ContainerState", "EcsLaunchCheck", "EcsServiceState", "KubernetesAgentState",
      "KubernetesLaunchCheck", "LocationCheck"}
 )  # fmt: skip
 """Kinds of resources that state what they saw, and are nothing by themselves."""

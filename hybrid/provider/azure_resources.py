@@ -1,15 +1,18 @@
-"""The resource class around an agent in Azure, for programs. Names and tokens here are recorded in state: none is ever
-renamed.
+"""The resource classes around an agent in Azure, for programs. Names and tokens here are recorded in state: none is
+ever renamed.
 
-Inputs are explained in the definition of ``azure_drain``; the contract test holds the two together.
+Inputs are explained in the definitions of ``azure_drain`` and ``azure_launch_check``; the contract test holds the two
+together.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pulumi
-from pulumi import Input
+from pulumi import Input, Output
 
 from hybrid.provider.agent_resources import RunsOnDelete
 from hybrid.provider.resources import _properties
@@ -34,3 +37,29 @@ class AzureDrain(pulumi.CustomResource):
 
     def __init__(self, name: str, args: AzureDrainArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dagsterhybrid:index:AzureDrain", name, _properties(args, ()), opts)
+
+
+@dataclass(frozen=True)
+class AzureLaunchCheckArgs:
+    """A code location as Container Apps will launch it."""
+
+    location: Input[str]
+    image: Input[str]
+    triggers: Input[Mapping[str, Any]] = field(default_factory=dict)
+
+
+class AzureLaunchCheck(pulumi.CustomResource):
+    """The statement that a code location can be launched. Let its ``CodeLocation`` depend on it."""
+
+    def __init__(self, name: str, args: AzureLaunchCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        properties = _properties(args, ("passed", "findings"))
+        super().__init__("dagsterhybrid:index:AzureLaunchCheck", name, properties, opts)
+
+    @property
+    def passed(self) -> Output[str]:
+        """Names what was checked."""
+        return cast("Output[str]", self.__dict__["passed"])
+
+    @property
+    def findings(self) -> Output[Sequence[str]]:
+        return cast("Output[Sequence[str]]", self.__dict__["findings"])

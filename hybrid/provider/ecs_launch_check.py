@@ -3,20 +3,17 @@ is told of it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hybrid.delivery.images.reference import Reference
-from hybrid.errors import NotReadyError, SettingsError
-from hybrid.provider.definition import Anything, Choice, Definition, Failure, ListOf, MapOf, Number, Property, Text
+from hybrid.provider.definition import Choice, Definition, Failure, ListOf, Number, Property, Text
 from hybrid.provider.ecs_place import ACCOUNT, REGION, Doors, wrong_account
+from hybrid.provider.launch_check import OUTPUTS, TRIGGERS, WHY_FIRST, LaunchCheck
 from hybrid.provider.launch_images import image_problem
-from hybrid.provider.properties import Properties, has_unknown
+from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call, Existing
-from hybrid.provider.statement import Statement
 
 if TYPE_CHECKING:
     from hybrid.aws.launching import Finding, Permission
@@ -33,9 +30,7 @@ DEFINITION: Final = Definition(
     name="EcsLaunchCheck",
     description="The statement that ECS can launch a code location: its image is in its registry, for the wanted "
     "architecture and to be pulled by the execution role; its secrets have a value that this role may read; its roles "
-    "exist and trust ECS. An agent that is told of a location which cannot be launched takes the old, working code "
-    "server away all the same, so the location depends on this. It is made again when an input changes; nothing is "
-    "asked in a preview, and deleting it does nothing.",
+    f"exist and trust ECS. {WHY_FIRST}",
     inputs={
         "region": REGION,
         "account": ACCOUNT,
@@ -48,19 +43,12 @@ DEFINITION: Final = Definition(
         "repositoryCredentials": Property(
             Text(), "ARN of the secret with the login of a private registry outside of AWS", required=False
         ),
-        "triggers": Property(
-            MapOf(Anything()),
-            "other values that, when they change, mean to check again: grants of the roles",
-            default={},
-        ),
+        "triggers": TRIGGERS,
         "settleSeconds": Property(
             Number(0, 300, whole=False), "how long what was just granted may take to count", default=30
         ),
     },
-    outputs={
-        "passed": Property(Text(), "names what was checked"),
-        "findings": Property(ListOf(Text()), "what could not be found out"),
-    },
+    outputs=OUTPUTS,
 )  # fmt: skip
 
 _PLATFORMS: Final = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
@@ -79,26 +67,21 @@ class Launching:
         self.registry = Registry(os.environ)
 
 
-class EcsLaunchCheck(Statement):
-    """See ``DEFINITION``. The id is the location's name."""
+class EcsLaunchCheck(LaunchCheck):
+    """See ``DEFINITION``."""
 
     definition = DEFINITION
+    launcher = "ECS"
+    aside = ("settleSeconds",)
 
     def __init__(self, launching: Launching) -> None:
         self._shared = launching
 
     def check(self, inputs: Properties) -> list[Failure]:
-        found = wrong_account(inputs)
-        if not has_unknown(inputs.get("image")):
-            try:
-                Reference.parse(inputs["image"])
-            except SettingsError as error:
-                found.append(Failure("image", error.sentence()))
-        return found
+        return [*wrong_account(inputs), *super().check(inputs)]
 
     def create(self, inputs: Properties, call: Call) -> Existing:
         """Raises one ``NotReadyError`` with all that is wrong, and ``AwsError`` when AWS cannot be asked."""
-        location = str(inputs["location"])
         call.report.status("checking that it can be launched")
         deadline = time.monotonic() + inputs["settleSeconds"]
         aws = self._shared.doors.to(inputs)
@@ -106,15 +89,9 @@ class EcsLaunchCheck(Statement):
             found = _findings(aws, self._shared.registry, inputs)
             wrong = [finding for finding in found if finding.is_wrong]
             if not all(finding.settles for finding in wrong) or not wrong or time.monotonic() >= deadline:
-                break
+                return self.stated(inputs, found, call)
             call.report.status(f"waiting for AWS to know what was just made: {wrong[0].what}")
             call.wait(_POLL)
-        if wrong:
-            raise _refused(location, wrong)
-        unsure = [finding.what for finding in found]
-        for text in unsure:
-            call.report.info(text)
-        return Existing(location, {"passed": _digest(inputs), "findings": unsure})
 
 
 def _findings(aws: Aws, registry: Registry, inputs: Properties) -> list[Finding]:
@@ -167,18 +144,3 @@ def _pull(aws: Aws, inputs: Properties) -> tuple[list[Permission], list[Finding]
 
 def _once(permissions: Sequence[Permission]) -> list[Permission]:
     return [one for index, one in enumerate(permissions) if one not in permissions[:index]]
-
-
-def _digest(inputs: Properties) -> str:
-    told = {name: value for name, value in inputs.items() if name not in {"settleSeconds"}}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _refused(location: str, wrong: Sequence[Finding]) -> NotReadyError:
-    steps: dict[str, Any] = dict.fromkeys(finding.next_step.rstrip(".") for finding in wrong)
-    return NotReadyError(
-        f"ECS could not launch the code location {location}.",
-        why="\n".join(finding.what for finding in wrong)
-        + "\nThe agent was not told of it, so the code server that runs stays.",
-        next_step=f"{'; '.join(steps)}. Then run the same command again.",
-    )

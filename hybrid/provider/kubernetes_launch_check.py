@@ -3,19 +3,15 @@ before an agent is told of it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from hybrid.delivery.images.reference import Reference
-from hybrid.errors import NotReadyError, SettingsError
-from hybrid.provider.definition import Anything, Definition, Failure, ListOf, MapOf, Property, Text
+from hybrid.provider.definition import Definition, ListOf, MapOf, Property, Text
 from hybrid.provider.kubernetes_place import NAMESPACE, PLACE, Doors
+from hybrid.provider.launch_check import OUTPUTS, TRIGGERS, WHY_FIRST, LaunchCheck
 from hybrid.provider.launch_images import image_problem
-from hybrid.provider.properties import Properties, has_unknown
+from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call, Existing
-from hybrid.provider.statement import Statement
 
 if TYPE_CHECKING:
     from hybrid.delivery.images.registry import Registry
@@ -27,10 +23,8 @@ _NAMES: Final = ListOf(Text())
 DEFINITION: Final = Definition(
     name="KubernetesLaunchCheck",
     description="The statement that a cluster can launch a code location: its image is in its registry, for the nodes' "
-    "architecture; the namespace, service accounts, Secrets, ConfigMaps and volume claims that it names are there. An "
-    "agent that is told of a location which cannot be launched takes the old, working code server away all the same, "
-    "so the location depends on this. It is made again when an input changes; nothing is asked in a preview, and "
-    "deleting it does nothing. Of Secrets only the names are looked at.",
+    "architecture; the namespace, service accounts, Secrets, ConfigMaps and volume claims that it names are there. "
+    f"{WHY_FIRST} Of Secrets only the names are looked at.",
     inputs={
         **PLACE,
         "namespace": NAMESPACE,
@@ -45,14 +39,9 @@ DEFINITION: Final = Definition(
             "the labels that nodes of code servers, and of runs, must bear; by these its architectures are found",
             default=[{}],
         ),
-        "triggers": Property(
-            MapOf(Anything()), "other values that, when they change, mean to check again", default={}
-        ),
+        "triggers": TRIGGERS,
     },
-    outputs={
-        "passed": Property(Text(), "names what was checked"),
-        "findings": Property(ListOf(Text()), "what could not be found out"),
-    },
+    outputs=OUTPUTS,
 )  # fmt: skip
 
 
@@ -68,36 +57,22 @@ class Launching:
         self.registry = Registry(os.environ)
 
 
-class KubernetesLaunchCheck(Statement):
-    """See ``DEFINITION``. The id is the location's name."""
+class KubernetesLaunchCheck(LaunchCheck):
+    """See ``DEFINITION``."""
 
     definition = DEFINITION
+    launcher = "The cluster"
+    aside = PLACE.keys()
 
     def __init__(self, launching: Launching) -> None:
         self._shared = launching
 
-    def check(self, inputs: Properties) -> list[Failure]:
-        if has_unknown(inputs.get("image")):
-            return []
-        try:
-            Reference.parse(inputs["image"])
-        except SettingsError as error:
-            return [Failure("image", error.sentence())]
-        return []
-
     def create(self, inputs: Properties, call: Call) -> Existing:
         """Raises one ``NotReadyError`` with all that is wrong, and ``KubernetesError`` when the cluster cannot be
         asked."""
-        location = str(inputs["location"])
         call.report.status("checking that it can be launched")
-        found = list(dict.fromkeys(_findings(self._shared.doors.to(inputs), self._shared.registry, inputs)))
-        wrong = [finding for finding in found if finding.is_wrong]
-        if wrong:
-            raise _refused(location, wrong)
-        unsure = [finding.what for finding in found]
-        for text in unsure:
-            call.report.info(text)
-        return Existing(location, {"passed": _digest(inputs), "findings": unsure})
+        found = dict.fromkeys(_findings(self._shared.doors.to(inputs), self._shared.registry, inputs))
+        return self.stated(inputs, list(found), call)
 
 
 def _findings(cluster: Cluster, registry: Registry, inputs: Properties) -> Iterator[Finding]:
@@ -136,18 +111,3 @@ def _image_findings(cluster: Cluster, registry: Registry, inputs: Properties) ->
     problem = image_problem(registry, image, sorted(found), "node", setting)
     if problem is not None:
         yield Finding(problem.what, problem.next_step)
-
-
-def _digest(inputs: Properties) -> str:
-    told = {name: value for name, value in inputs.items() if name not in PLACE}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _refused(location: str, wrong: Sequence[Finding]) -> NotReadyError:
-    steps: dict[str, Any] = dict.fromkeys(finding.next_step.rstrip(".") for finding in wrong)
-    return NotReadyError(
-        f"The cluster could not launch the code location {location}.",
-        why="\n".join(finding.what for finding in wrong)
-        + "\nThe agent was not told of it, so the code server that runs stays.",
-        next_step=f"{'; '.join(steps)}. Then run the same command again.",
-    )

@@ -253,6 +253,13 @@ def test_images_are_built_for_the_processor_that_azure_has(default) -> None:
     assert document["image"].partition("/")[0].endswith(".azurecr.io"), "the launcher logs in to no other registry"
 
 
+def test_an_agent_is_told_of_a_location_when_container_apps_can_launch_its_image(default) -> None:
+    check = default.named("hello-launch")
+    image = default.named("hello-location").inputs["document"]["image"]
+    assert (check.inputs["location"], check.inputs["image"]) == ("hello", image), "the very image that it is told"
+    assert "hello-launch" in default.named("hello-location").options.depends_on
+
+
 def test_a_preview_of_nothing_says_all_resources() -> None:
     assert record(preview=True).counts()[f"{OURS}AgentReady"] == 1, "no output is known yet, and nothing may need one"
 

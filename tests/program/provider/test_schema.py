@@ -16,7 +16,8 @@ def test_the_schema_is_whole_for_pulumi_itself(project):
     schema = json.loads(project.pulumi("package", "get-schema", str(plugin)))
 
     assert {token.rpartition(":")[2] for token in schema["resources"]} == {
-        "AgentDrain", "AgentReady", "AgentToken", "AlertPolicy", "AzureDrain", "BuildFile", "CodeLocation",
+        "AgentDrain", "AgentReady", "AgentToken", "AlertPolicy", "AzureDrain", "AzureLaunchCheck", "BuildFile",
+        "CodeLocation",
         "ContainerState", "ContainerSweep", "DeploymentSettings", "EcsDrain", "EcsLaunchCheck", "EcsServiceState",
         "EnvironmentVariable",
         "KubernetesAgentState", "KubernetesDrain", "KubernetesLaunchCheck", "LocationCheck", "LocationImage", "Process",
