@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from agent.kubernetes_names import KubernetesNames
 from tests.containers.stand import Containers
@@ -52,6 +52,8 @@ class KubernetesCheckout(StackCheckout):
     """See the module."""
 
     CODE = _CODE
+    PATIENCE: ClassVar[dict[str, int]] = {"podStartupTimeoutSeconds": 90, "startupTimeoutSeconds": 90}
+    """The agent's with pods: short, for tests whose pods never come."""
 
     def __init__(
         self, root: Path, lab: KubernetesLab, plus: ServedOrganization, containers: Containers, agent_image: str,
@@ -135,6 +137,7 @@ class KubernetesCheckout(StackCheckout):
             agent={
                 "kind": "kubernetes",
                 "image": agent_image,
+                **self.PATIENCE,
                 "environment": {"DAGSTER_CLOUD_AGENT_SLEEP_INTERVAL_SECONDS": "0.2"},
             },
             registry={"address": f"{self.containers.registry}/kubernetes{self.plus.port}"},

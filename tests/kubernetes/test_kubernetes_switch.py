@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -41,6 +41,8 @@ RUN = ("switch", "run", STACK, "--yes", "--no-values")
 
 class SwitchedCheckout(KubernetesCheckout):
     """Its stack is to take over what Serverless runs from the same folders."""
+
+    PATIENCE: ClassVar[dict[str, int]] = {}  # the default's: all pods come, beside much other work too
 
     CODE = """
 import dagster as dg
