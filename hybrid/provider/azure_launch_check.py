@@ -3,16 +3,14 @@ before an agent is told of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hybrid.provider.definition import Definition, Property, Text
-from hybrid.provider.launch_check import OUTPUTS, TRIGGERS, WHY_FIRST, LaunchCheck
+from hybrid.provider.launch_check import OUTPUTS, WHY_FIRST, LaunchCheck
 from hybrid.provider.launch_images import image_problem
+from hybrid.provider.location_image import Images
 from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call, Existing
-
-if TYPE_CHECKING:
-    from hybrid.delivery.images.registry import Registry
 
 PLATFORM: Final = "linux/amd64"
 """The only one: https://learn.microsoft.com/azure/container-apps/containers#limitations"""
@@ -24,21 +22,9 @@ DEFINITION: Final = Definition(
     inputs={
         "location": Property(Text(), "the code location's name"),
         "image": Property(Text(), "its image, by digest where it has one"),
-        "triggers": TRIGGERS,
     },
     outputs=OUTPUTS,
 )
-
-
-class Launching:
-    """What the checks of an update share: the registries."""
-
-    def __init__(self) -> None:
-        import os
-
-        from hybrid.delivery.images.registry import Registry
-
-        self.registry: Registry = Registry(os.environ)
 
 
 class AzureLaunchCheck(LaunchCheck):
@@ -47,11 +33,11 @@ class AzureLaunchCheck(LaunchCheck):
     definition = DEFINITION
     launcher = "Container Apps"
 
-    def __init__(self, launching: Launching) -> None:
-        self._shared = launching
+    def __init__(self, images: Images) -> None:
+        self._images = images
 
     def create(self, inputs: Properties, call: Call) -> Existing:
         call.report.status("checking that it can be launched")
         image = str(inputs["image"])
-        problem = image_problem(self._shared.registry, image, [PLATFORM], "environment", "name an image that has it")
+        problem = image_problem(self._images.registry, image, [PLATFORM], "environment", "name an image that has it")
         return self.stated(inputs, [] if problem is None else [problem], call)

@@ -7,14 +7,13 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
 
 import pulumi
-from pulumi import Input, Output
+from pulumi import Input
 
 from hybrid.provider.agent_resources import RunsOnDelete
+from hybrid.provider.check_resources import Check
 from hybrid.provider.resources import _properties
 
 
@@ -45,21 +44,10 @@ class AzureLaunchCheckArgs:
 
     location: Input[str]
     image: Input[str]
-    triggers: Input[Mapping[str, Any]] = field(default_factory=dict)
 
 
-class AzureLaunchCheck(pulumi.CustomResource):
+class AzureLaunchCheck(Check):
     """The statement that a code location can be launched. Let its ``CodeLocation`` depend on it."""
 
     def __init__(self, name: str, args: AzureLaunchCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        properties = _properties(args, ("passed", "findings"))
-        super().__init__("dagsterhybrid:index:AzureLaunchCheck", name, properties, opts)
-
-    @property
-    def passed(self) -> Output[str]:
-        """Names what was checked."""
-        return cast("Output[str]", self.__dict__["passed"])
-
-    @property
-    def findings(self) -> Output[Sequence[str]]:
-        return cast("Output[Sequence[str]]", self.__dict__["findings"])
+        super().__init__("dagsterhybrid:index:AzureLaunchCheck", name, args, opts)

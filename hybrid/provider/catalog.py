@@ -16,7 +16,6 @@ _IMAGES: Final = ("location_image", "Images")
 _DOORS: Final = ("ecs_place", "Doors")
 _AZURE: Final = ("azure_place", "AzureDoors")
 _LAUNCHING: Final = ("ecs_launch_check", "Launching")
-_AZURE_LAUNCHING: Final = ("azure_launch_check", "Launching")
 _CLUSTERS: Final = ("kubernetes_place", "Doors")
 _CLUSTER_LAUNCHING: Final = ("kubernetes_launch_check", "Launching")
 
@@ -44,7 +43,7 @@ _LISTED: Final[tuple[tuple[str, str, str, tuple[str, str] | None], ...]] = (
     ("KubernetesDrain", "kubernetes_drain", "KubernetesDrain", _CLUSTERS),
     ("KubernetesLaunchCheck", "kubernetes_launch_check", "KubernetesLaunchCheck", _CLUSTER_LAUNCHING),
     ("AzureDrain", "azure_drain", "AzureDrain", _AZURE),
-    ("AzureLaunchCheck", "azure_launch_check", "AzureLaunchCheck", _AZURE_LAUNCHING),
+    ("AzureLaunchCheck", "azure_launch_check", "AzureLaunchCheck", _IMAGES),
 )
 
 

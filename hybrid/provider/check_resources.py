@@ -1,4 +1,5 @@
-"""The class of the gate that programs use. Its name and token are recorded in state: they are never renamed.
+"""The classes of checks that programs use: the gate, and what those of platforms share. Names and tokens are recorded
+in state: they are never renamed.
 
 Inputs are explained in ``location_check``; the contract test holds the two together.
 """
@@ -40,18 +41,25 @@ class LocationCheckArgs:
     timeout_seconds: Input[int] | None = None
 
 
-class LocationCheck(pulumi.CustomResource):
-    """The statement that a code location passed the gate. Let its image depend on it."""
+class Check(pulumi.CustomResource):
+    """A statement that something was found in order."""
 
-    def __init__(self, name: str, args: LocationCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        properties = _properties(args, ("passed", "findings"))
-        super().__init__("dagsterhybrid:index:LocationCheck", name, properties, opts)
+    def __init__(self, token: str, name: str, args: object, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(token, name, _properties(args, ("passed", "findings")), opts)
 
     @property
     def passed(self) -> Output[str]:
-        """Names what was checked: code, document and versions."""
+        """Names what was checked."""
         return cast("Output[str]", self.__dict__["passed"])
 
     @property
     def findings(self) -> Output[Sequence[str]]:
+        """What could not be found out."""
         return cast("Output[Sequence[str]]", self.__dict__["findings"])
+
+
+class LocationCheck(Check):
+    """The statement that a code location passed the gate. Let its image depend on it."""
+
+    def __init__(self, name: str, args: LocationCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dagsterhybrid:index:LocationCheck", name, args, opts)

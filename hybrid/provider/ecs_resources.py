@@ -16,6 +16,7 @@ import pulumi
 from pulumi import Input, Output
 
 from hybrid.provider.agent_resources import RunsOnDelete
+from hybrid.provider.check_resources import Check
 from hybrid.provider.resources import _properties
 
 
@@ -115,18 +116,8 @@ class EcsLaunchCheckArgs:
     settle_seconds: Input[float] | None = None
 
 
-class EcsLaunchCheck(pulumi.CustomResource):
+class EcsLaunchCheck(Check):
     """The statement that a code location can be launched. Let its ``CodeLocation`` depend on it."""
 
     def __init__(self, name: str, args: EcsLaunchCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        properties = _properties(args, ("passed", "findings"))
-        super().__init__("dagsterhybrid:index:EcsLaunchCheck", name, properties, opts)
-
-    @property
-    def passed(self) -> Output[str]:
-        """Names what was checked."""
-        return cast("Output[str]", self.__dict__["passed"])
-
-    @property
-    def findings(self) -> Output[Sequence[str]]:
-        return cast("Output[Sequence[str]]", self.__dict__["findings"])
+        super().__init__("dagsterhybrid:index:EcsLaunchCheck", name, args, opts)

@@ -15,6 +15,7 @@ import pulumi
 from pulumi import Input, Output
 
 from hybrid.provider.agent_resources import RunsOnDelete
+from hybrid.provider.check_resources import Check
 from hybrid.provider.resources import _properties
 
 
@@ -103,18 +104,8 @@ class KubernetesLaunchCheckArgs:
     triggers: Input[Mapping[str, Any]] = field(default_factory=dict)
 
 
-class KubernetesLaunchCheck(pulumi.CustomResource):
+class KubernetesLaunchCheck(Check):
     """The statement that a code location can be launched. Let its ``CodeLocation`` depend on it."""
 
     def __init__(self, name: str, args: KubernetesLaunchCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        properties = _properties(args, ("passed", "findings"))
-        super().__init__("dagsterhybrid:index:KubernetesLaunchCheck", name, properties, opts)
-
-    @property
-    def passed(self) -> Output[str]:
-        """Names what was checked."""
-        return cast("Output[str]", self.__dict__["passed"])
-
-    @property
-    def findings(self) -> Output[Sequence[str]]:
-        return cast("Output[Sequence[str]]", self.__dict__["findings"])
+        super().__init__("dagsterhybrid:index:KubernetesLaunchCheck", name, args, opts)

@@ -7,10 +7,10 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Final, Protocol
 
-from hybrid.delivery.images.reference import Reference
-from hybrid.errors import NotReadyError, SettingsError
+from hybrid.errors import NotReadyError
 from hybrid.provider.definition import Anything, Failure, ListOf, MapOf, Property, Text
-from hybrid.provider.properties import Properties, has_unknown
+from hybrid.provider.launch_images import image_failures
+from hybrid.provider.properties import Properties
 from hybrid.provider.resource import Call, Existing
 from hybrid.provider.statement import Statement
 
@@ -19,9 +19,7 @@ WHY_FIRST: Final = (
     "same, so the location depends on this. It is made again when an input changes; nothing is asked in a preview, and "
     "deleting it does nothing."
 )
-TRIGGERS: Final = Property(
-    MapOf(Anything()), "other values that, when they change, mean to check again: grants of the roles", default={}
-)
+TRIGGERS: Final = Property(MapOf(Anything()), "other values that, when they change, mean to check again", default={})
 OUTPUTS: Final = {
     "passed": Property(Text(), "names what was checked"),
     "findings": Property(ListOf(Text()), "what could not be found out"),
@@ -47,13 +45,7 @@ class LaunchCheck(Statement):
     """Inputs that are no part of what is stated, but of how it is found out."""
 
     def check(self, inputs: Properties) -> list[Failure]:
-        if has_unknown(inputs.get("image")):
-            return []
-        try:
-            Reference.parse(inputs["image"])
-        except SettingsError as error:
-            return [Failure("image", error.sentence())]
-        return []
+        return image_failures(inputs)
 
     def stated(self, inputs: Properties, found: Sequence[Seen], call: Call) -> Existing:
         """Raises one ``NotReadyError`` with all that is wrong."""

@@ -1,4 +1,4 @@
-"""An image as a launch needs it: in its registry, and for the CPU that it will run on."""
+"""An image as a resource names it, and as a launch needs it: in its registry, for the CPU that it will run on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hybrid.delivery.images.errors import RegistryError
+from hybrid.delivery.images.reference import Reference
+from hybrid.errors import SettingsError
+from hybrid.provider.definition import Failure
+from hybrid.provider.properties import Properties, has_unknown
 
 if TYPE_CHECKING:
     from hybrid.delivery.images.registry import Registry
+
+
+def image_failures(inputs: Properties) -> list[Failure]:
+    """Why the input ``image`` is no reference; nothing while it is not known."""
+    if has_unknown(inputs.get("image")):
+        return []
+    try:
+        Reference.parse(inputs["image"])
+    except SettingsError as error:
+        return [Failure("image", error.sentence())]
+    return []
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Final
 
 from hybrid.delivery.images.errors import RegistryError, RegistryUnreachable
 from hybrid.delivery.images.reference import Reference
-from hybrid.errors import SettingsError
 from hybrid.provider.definition import Definition, Failure, Property, Text
 from hybrid.provider.difference import Change, changes
+from hybrid.provider.launch_images import image_failures
 from hybrid.provider.location_image import Images
 from hybrid.provider.properties import UNKNOWN, Properties, has_unknown, reveal
 from hybrid.provider.resource import Call, Existing, Resource
@@ -36,13 +36,7 @@ class PublishedImage(Resource):
         self._images = images
 
     def check(self, inputs: Properties) -> list[Failure]:
-        if has_unknown(inputs):
-            return []
-        try:
-            Reference.parse(inputs["image"])
-        except SettingsError as error:
-            return [Failure("image", error.sentence())]
-        return []
+        return image_failures(inputs)
 
     def completed(self, inputs: Properties, old_inputs: Properties, call: Call) -> Properties:
         if has_unknown(inputs):

@@ -12,6 +12,7 @@ from hybrid.provider.properties import UNKNOWN
 pytestmark = pytest.mark.unit
 
 IMAGE = "team.azurecr.io/hello@sha256:" + "a" * 64
+OTHER = "team.azurecr.io/hello@sha256:" + "b" * 64
 INPUTS = DEFINITION.complete({"location": "hello", "image": IMAGE})
 
 
@@ -25,7 +26,7 @@ class Shared:
         self.registry = self
 
     def platforms(self, image):
-        assert image == IMAGE
+        assert image in (IMAGE, OTHER)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -68,4 +69,4 @@ def test_another_image_is_another_statement(call):
     resource = AzureLaunchCheck(Shared(["linux/amd64"]))
     first = resource.create(INPUTS, call).outputs["passed"]
     assert resource.create(INPUTS, call).outputs["passed"] == first
-    assert resource.create(INPUTS | {"triggers": {"again": 1}}, call).outputs["passed"] != first
+    assert resource.create(INPUTS | {"image": OTHER}, call).outputs["passed"] != first

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+import pulumi
 import pytest
 
 from hybrid.provider import schema
@@ -54,7 +55,8 @@ def test_arguments_of_the_class_are_the_inputs_of_the_schema(name):
 def test_attributes_of_the_class_are_the_outputs_of_the_schema(name):
     described = SCHEMA["resources"][f"{PACKAGE}:index:{name}"]
     cls = getattr(classes, name)
-    attributes = {camel(key) for key, value in vars(cls).items() if isinstance(value, property)}
+    ours = cls.__mro__[: cls.__mro__.index(pulumi.CustomResource)]
+    attributes = {camel(key) for each in ours for key, value in vars(each).items() if isinstance(value, property)}
 
     assert attributes == described["properties"].keys() - described["inputProperties"].keys()
     assert f'"{PACKAGE}:index:{name}"' in inspect.getsource(cls), "the class registers the type of the schema"
